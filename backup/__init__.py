@@ -1,0 +1,1 @@
+"""Disaster recovery: departments' data, backed up by restic, verified, drilled and proven."""

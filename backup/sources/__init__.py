@@ -1,0 +1,1 @@
+"""What can be backed up: one file per kind of source."""

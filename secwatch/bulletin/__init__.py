@@ -1,0 +1,1 @@
+"""The weekly bulletin: composed once, rendered for the terminal, HTML and Markdown."""

@@ -1,0 +1,1 @@
+"""The commands: thin files that parse, call and show."""

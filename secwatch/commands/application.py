@@ -1,0 +1,137 @@
+"""What every command works with: the place, the settings, the database, the language, made when first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property, wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from secwatch.core.model import Language, Organisation
+from secwatch.core.ownership import Ownership
+from secwatch.system import console
+from secwatch.system.config import load
+from secwatch.system.console import Output
+from secwatch.system.database import Database, open_database
+from secwatch.system.paths import Place, find_place
+from secwatch.system.settings import Settings
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Application:
+    """The command line's shared objects. Nothing is opened before a command asks for it."""
+
+    def __init__(
+        self,
+        workspace: str | None = None,
+        configuration: str | None = None,
+        language: str | None = None,
+        *,
+        quiet: bool = False,
+        verbose: bool = False,
+        debug: bool = False,
+    ):
+        self._workspace = workspace
+        self._configuration = configuration
+        self._language = language
+        self.quiet = quiet
+        self.verbose = verbose
+        self.debug = debug
+
+    @cached_property
+    def place(self) -> Place:
+        """The directories in use."""
+        return find_place(self._workspace)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The configuration in force."""
+        return load(self.place, self._configuration)
+
+    @property
+    def language(self) -> Language:
+        """The language of what is shown: --lang, else the configuration's."""
+        chosen: Language = self._language or self.settings.general.language  # type: ignore[assignment]
+        return chosen
+
+    def speak(self, language: str | None) -> None:
+        """Use this language from here on, if one is given (a command's own --lang)."""
+        self._language = language or self._language
+
+    @cached_property
+    def database(self) -> Database:
+        """The database, migrated."""
+        from backup.ledger import MIGRATIONS as LEDGER
+        from secwatch.store.migrations import MIGRATIONS as STORE
+
+        return open_database(self.place.database, (STORE, LEDGER))
+
+    @cached_property
+    def organisations(self) -> Sequence[Organisation]:
+        """The registry."""
+        from secwatch.store import organisations
+
+        return organisations.every(self.database)
+
+    @cached_property
+    def ownership(self) -> Ownership:
+        """The registry, ready to be asked who owns what."""
+        return Ownership(self.organisations)
+
+    def resolve(self, path: str) -> Path:
+        """Return a path of the configuration: relative ones start at the workspace."""
+        candidate = Path(path).expanduser()
+        return candidate if candidate.is_absolute() else self.place.configuration / candidate
+
+
+pass_application = click.make_pass_decorator(Application)
+
+
+def output_options(function: Function) -> Function:
+    """Add the options that every command with a result has; the command gets one `output: Output`."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+    @click.option("-o", "--output", "path", metavar="FILE", help="Write the result to this file.")
+    @click.option("--no-color", "plain", is_flag=True, help="Use no colour.")
+    @click.option("-q", "--quiet", is_flag=True, help="Say nothing but results and errors.")
+    @wraps(function)
+    def wrapper(*arguments: Any, as_json: bool, path: str | None, plain: bool, quiet: bool, **rest: Any) -> Any:
+        context = click.get_current_context()
+        application = context.find_object(Application)
+        output = Output(
+            json=as_json,
+            path=path,
+            colour=not plain,
+            quiet=quiet or (application.quiet if application else False),
+        )
+        return function(*arguments, output=output, **rest)
+
+    return wrapper  # type: ignore[return-value]
+
+
+def language_option(function: Function) -> Function:
+    """Add --lang to a command, so that it may stand after the command as well as before it."""
+
+    @click.option("--lang", "language", type=click.Choice(["zh", "en"]), help="Language of what is shown.")
+    @wraps(function)
+    def wrapper(*arguments: Any, language: str | None, **rest: Any) -> Any:
+        application = click.get_current_context().find_object(Application)
+        if application is not None:
+            application.speak(language)
+        return function(*arguments, **rest)
+
+    return wrapper  # type: ignore[return-value]
+
+
+class Group(click.Group):
+    """A group of verbs; called bare it shows its help and ends with the code for a usage mistake."""
+
+    def __init__(self, *arguments: Any, **rest: Any):
+        rest.setdefault("context_settings", {"help_option_names": ["-h", "--help"], "max_content_width": 100})
+        super().__init__(*arguments, **rest)
+
+
+__all__ = ["Application", "Group", "console", "language_option", "output_options", "pass_application"]

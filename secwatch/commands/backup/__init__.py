@@ -1,0 +1,1 @@
+"""The `secwatch backup` verbs."""

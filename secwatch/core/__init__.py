@@ -1,0 +1,1 @@
+"""Pure rules and nouns: no clock, no file, no socket, nothing but the standard library."""

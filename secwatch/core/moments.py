@@ -1,0 +1,36 @@
+"""Moments and weeks: UTC in data as ISO 8601 with microseconds, weeks from Monday to Sunday (ISO 8601)."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_text(moment: datetime) -> str:
+    """Return a UTC moment as `2026-11-23T14:00:00.000000Z`: sorts as text. Raise ValueError if naive."""
+    if moment.tzinfo is None:
+        raise ValueError("a moment needs a time zone")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def from_text(text: str) -> datetime:
+    """Return the UTC moment of an ISO 8601 text; a text without a zone is taken as UTC."""
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def from_microseconds(value: int) -> datetime:
+    """Return the moment that many microseconds after 1970-01-01 UTC."""
+    return EPOCH + timedelta(microseconds=value)
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Return microseconds since 1970-01-01 UTC."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def week_of(day: date) -> tuple[date, date]:
+    """Return Monday and Sunday of the ISO week that holds the day."""
+    monday = day - timedelta(days=day.weekday())
+    return monday, monday + timedelta(days=6)

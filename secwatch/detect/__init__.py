@@ -1,0 +1,1 @@
+"""Detections: SQL files over the lake that state findings."""

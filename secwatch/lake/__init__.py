@@ -1,0 +1,1 @@
+"""Columns to Parquet and back: the only place that imports duckdb."""

@@ -1,0 +1,1 @@
+"""YARA scanning of files: rulebook, walk, engine."""

@@ -1,0 +1,1 @@
+"""Packets in, columns of flows and protocol events out."""

@@ -1,0 +1,1 @@
+"""All SQLite statements of secwatch, one module per noun, typed in and typed out."""

@@ -1,0 +1,167 @@
+"""Alerts in the database: a finding of a known key adds to its alert, another one opens a new alert."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlite_utils import Database
+
+from secwatch.core.model import Alert, Finding, Origin, Severity, Text
+from secwatch.core.moments import from_text, to_text
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Identifiers of the alerts that findings opened and added to."""
+
+    opened: tuple[int, ...] = ()
+    updated: tuple[int, ...] = ()
+
+
+def canonical(key: Mapping[str, Any]) -> str:
+    """Return a key as canonical JSON: sorted, without spaces, NULL as an explicit value."""
+    return json.dumps(dict(key), sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+
+
+def record(database: Database, findings: Iterable[Finding], now: datetime) -> Changes:
+    """Open alerts, or add to those whose key is the same and that are not older than the suppression time.
+
+    A count grows only by what lies past the alert's last_seen, so stating a finding twice changes
+    nothing. Call it inside a transaction.
+    """
+    opened: list[int] = []
+    updated: list[int] = []
+    for finding in findings:
+        alert = _open_alert(database, finding)
+        if alert is None:
+            opened.append(_insert(database, finding, now))
+        elif finding.last_seen > alert.finding.last_seen:
+            _add(database, alert, finding, now)
+            updated.append(alert.id)
+    return Changes(tuple(opened), tuple(dict.fromkeys(updated)))
+
+
+def _open_alert(database: Database, finding: Finding) -> Alert | None:
+    since = finding.first_seen - timedelta(seconds=finding.suppress_seconds)
+    until = finding.last_seen + timedelta(seconds=finding.suppress_seconds)
+    rows = database.query(
+        "SELECT * FROM alerts WHERE detection = ? AND key = ? AND last_seen >= ? AND first_seen <= ?"
+        " ORDER BY last_seen DESC LIMIT 1",
+        [finding.detection, canonical(finding.key), to_text(since), to_text(until)],
+    )
+    return next((_from_row(row) for row in rows), None)
+
+
+def _insert(database: Database, finding: Finding, now: datetime) -> int:
+    row = {**_to_row(finding), "created_at": to_text(now), "updated_at": to_text(now)}
+    return cast("int", database.table("alerts").insert(row).last_pk)
+
+
+def _add(database: Database, alert: Alert, finding: Finding, now: datetime) -> None:
+    old = alert.finding
+    apart = finding.first_seen > old.last_seen
+    merged = replace(
+        finding,
+        first_seen=min(old.first_seen, finding.first_seen),
+        count=old.count + (finding.count if apart else finding.new_count),
+        score=max(old.score, finding.score),
+        severity=max(old.severity, finding.severity),
+        organisation=finding.organisation or old.organisation,
+    )
+    database.table("alerts").update(alert.id, {**_to_row(merged), "updated_at": to_text(now)})
+
+
+def find(database: Database, identifier: int) -> Alert | None:
+    """Return the alert of that number, or None."""
+    rows = database.query("SELECT * FROM alerts WHERE id = ?", [identifier])
+    return next((_from_row(row) for row in rows), None)
+
+
+def select(
+    database: Database,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    minimum_severity: int = 1,
+    organisation: str | None = None,
+    detection: str | None = None,
+    limit: int | None = None,
+) -> Sequence[Alert]:
+    """Return alerts, newest first; those seen at or after `since` and first seen before `until`."""
+    values = {
+        "severity": minimum_severity,
+        "since": to_text(since) if since else None,
+        "until": to_text(until) if until else None,
+        "organisation": organisation,
+        "detection": detection,
+        "limit": -1 if limit is None else limit,
+    }
+    return [_from_row(row) for row in database.query(_SELECT, values)]
+
+
+_SELECT = """
+SELECT * FROM alerts
+WHERE severity >= :severity
+  AND (:since IS NULL OR last_seen >= :since)
+  AND (:until IS NULL OR first_seen < :until)
+  AND (:organisation IS NULL OR organisation = :organisation)
+  AND (:detection IS NULL OR detection = :detection)
+ORDER BY last_seen DESC, id DESC LIMIT :limit
+"""
+
+
+def _to_row(finding: Finding) -> dict[str, Any]:
+    details = {
+        "title": [finding.title.zh, finding.title.en],
+        "response": [finding.response.zh, finding.response.en],
+        "key": dict(finding.key),
+        "confidence": finding.confidence,
+        "aspect": finding.aspect,
+        "attack": list(finding.attack),
+        "evidence": dict(finding.evidence),
+        "suppress_seconds": finding.suppress_seconds,
+    }
+    return {
+        "detection": finding.detection,
+        "key": canonical(finding.key),
+        "origin": finding.origin.value,
+        "severity": int(finding.severity),
+        "organisation": finding.organisation,
+        "source": finding.source,
+        "target": finding.target,
+        "first_seen": to_text(finding.first_seen),
+        "last_seen": to_text(finding.last_seen),
+        "count": finding.count,
+        "score": finding.score,
+        "details": json.dumps(details, ensure_ascii=False, default=str),
+    }
+
+
+def _from_row(row: Mapping[str, Any]) -> Alert:
+    details = json.loads(row["details"])
+    finding = Finding(
+        detection=row["detection"],
+        title=Text(*details["title"]),
+        origin=Origin(row["origin"]),
+        severity=Severity(row["severity"]),
+        key=details["key"],
+        first_seen=from_text(row["first_seen"]),
+        last_seen=from_text(row["last_seen"]),
+        count=row["count"],
+        new_count=0,
+        suppress_seconds=details["suppress_seconds"],
+        source=row["source"],
+        target=row["target"],
+        score=row["score"],
+        confidence=details["confidence"],
+        aspect=details["aspect"],
+        attack=tuple(details["attack"]),
+        evidence=details["evidence"],
+        response=Text(*details["response"]),
+        organisation=row["organisation"],
+    )
+    return Alert(row["id"], finding, from_text(row["created_at"]), from_text(row["updated_at"]))

@@ -1,0 +1,116 @@
+"""The numbered steps that bring a database of secwatch to the present form. Add at the end; never change one."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+MIGRATIONS = Migrations("secwatch")
+
+
+@MIGRATIONS(name="0001_beginning")
+def beginning(database: Database) -> None:
+    """Organisations, what the lake holds, alerts, warnings, bulletins, scans."""
+    for statement in _BEGINNING.split(";\n"):
+        if statement.strip():
+            database.execute(statement)
+
+
+_BEGINNING = """
+CREATE TABLE organisations (
+    code TEXT PRIMARY KEY,
+    name_zh TEXT NOT NULL,
+    name_en TEXT NOT NULL,
+    parent TEXT REFERENCES organisations (code) DEFERRABLE INITIALLY DEFERRED,
+    importance INTEGER NOT NULL CHECK (importance BETWEEN 1 AND 3),
+    netblocks TEXT NOT NULL,
+    domains TEXT NOT NULL,
+    hosts TEXT NOT NULL,
+    paths TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE inputs (
+    id INTEGER PRIMARY KEY,
+    identity TEXT NOT NULL,
+    quick_identity TEXT NOT NULL,
+    name TEXT NOT NULL,
+    read_at TEXT NOT NULL,
+    first_time INTEGER,
+    last_time INTEGER,
+    counters TEXT NOT NULL
+) STRICT;
+CREATE INDEX inputs_identity ON inputs (identity);
+CREATE INDEX inputs_quick_identity ON inputs (quick_identity);
+
+CREATE TABLE lake_files (
+    path TEXT PRIMARY KEY,
+    input_id INTEGER NOT NULL REFERENCES inputs (id) ON DELETE CASCADE,
+    table_name TEXT NOT NULL,
+    rows INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    first_time INTEGER NOT NULL,
+    last_time INTEGER NOT NULL
+) STRICT;
+CREATE INDEX lake_files_table ON lake_files (table_name, last_time);
+
+CREATE TABLE alerts (
+    id INTEGER PRIMARY KEY,
+    detection TEXT NOT NULL,
+    key TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    severity INTEGER NOT NULL,
+    organisation TEXT,
+    source TEXT,
+    target TEXT,
+    first_seen TEXT NOT NULL,
+    last_seen TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    score REAL NOT NULL,
+    details TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX alerts_key ON alerts (detection, key, last_seen);
+CREATE INDEX alerts_last_seen ON alerts (last_seen);
+
+CREATE TABLE warnings (
+    id INTEGER PRIMARY KEY,
+    number TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL,
+    level TEXT NOT NULL,
+    computed_level TEXT NOT NULL,
+    organisation TEXT,
+    detection TEXT NOT NULL,
+    details TEXT NOT NULL,
+    first_seen TEXT NOT NULL,
+    last_seen TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    expires_at TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE warning_alerts (
+    warning_id INTEGER NOT NULL REFERENCES warnings (id) ON DELETE CASCADE,
+    alert_id INTEGER NOT NULL UNIQUE REFERENCES alerts (id) ON DELETE CASCADE,
+    PRIMARY KEY (warning_id, alert_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE bulletins (
+    id INTEGER PRIMARY KEY,
+    year INTEGER NOT NULL,
+    week INTEGER NOT NULL,
+    edition INTEGER NOT NULL,
+    composed_at TEXT NOT NULL,
+    body TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    UNIQUE (year, week, edition)
+) STRICT;
+
+CREATE TABLE scans (
+    id INTEGER PRIMARY KEY,
+    started_at TEXT NOT NULL,
+    ended_at TEXT NOT NULL,
+    paths TEXT NOT NULL,
+    ruleset TEXT NOT NULL,
+    summary TEXT NOT NULL
+) STRICT
+"""

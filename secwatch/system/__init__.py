@@ -1,0 +1,1 @@
+"""The edge that both halves share: configuration, paths, database, processes, console, locks."""

@@ -1,0 +1,171 @@
+"""Everything that is shown: results on standard output, the rest on standard error, all through rich.
+
+click's own styling ignores NO_COLOR, rich obeys it; hence nothing else in the project writes colour.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.box import ASCII2, SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from secwatch.core.errors import SecwatchError
+from secwatch.core.escape import visible
+
+# Without a terminal there is no width to ask for: cron mails and files get this one.
+PLAIN_WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Output:
+    """How a command shows its result, as the shared output options said."""
+
+    json: bool = False
+    lines: bool = False
+    path: str | None = None
+    colour: bool = True
+    quiet: bool = False
+
+
+def stdout(output: Output | None = None) -> Console:
+    """Return the console for results."""
+    return _console(sys.stdout, output)
+
+
+def stderr(output: Output | None = None) -> Console:
+    """Return the console for everything that is not the result."""
+    return _console(sys.stderr, output)
+
+
+def _console(stream: Any, output: Output | None) -> Console:
+    plain = output is not None and not output.colour
+    terminal = stream.isatty()
+    return Console(
+        file=stream,
+        no_color=True if plain else None,
+        width=None if terminal else int(os.environ.get("COLUMNS") or PLAIN_WIDTH),
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=False,
+    )
+
+
+def show(output: Output, data: Any, *renderables: RenderableType) -> None:
+    """Show a result: `data` as one JSON object with --json, else the renderables; to -o FILE if given."""
+    if output.path and output.path != "-":
+        _write_file(Path(output.path), output, data, renderables)
+        return
+    if output.json:
+        sys.stdout.write(encode(data) + "\n")
+        return
+    console = stdout(output)
+    for renderable in renderables:
+        console.print(renderable)
+
+
+def _write_file(path: Path, output: Output, data: Any, renderables: Sequence[RenderableType]) -> None:
+    """Written beside and renamed: a reader never sees half a file."""
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        with partial.open("w", encoding="utf-8") as stream:
+            if output.json:
+                stream.write(encode(data) + "\n")
+            else:
+                console = Console(file=stream, width=PLAIN_WIDTH, no_color=True, highlight=False, markup=False)
+                for renderable in renderables:
+                    console.print(renderable)
+        partial.rename(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise SecwatchError(f"cannot write {path}: {error.strerror}", "choose another file with -o FILE") from error
+
+
+def encode(data: Any) -> str:
+    """Return one JSON object on one line; mappings get `"schema": 1` first."""
+    if isinstance(data, Mapping):
+        data = {"schema": 1, **data}
+    return msgspec.json.encode(data, enc_hook=str).decode()
+
+
+def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[object]], **styles: Any) -> Table:
+    """Return a table whose cells are escaped texts. Columns named in `right` are aligned right.
+
+    SECWATCH_AMBIGUOUS=2 says that the terminal draws ambiguous characters two cells wide, as
+    terminals set up for Chinese do: then only ASCII draws the lines.
+    """
+    right = styles.pop("right", ())
+    box = ASCII2 if os.environ.get("SECWATCH_AMBIGUOUS") == "2" else SIMPLE_HEAD
+    result = Table(title=title, box=box, title_justify="left", title_style="bold", **styles)
+    for name in columns:
+        result.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    for row in rows:
+        result.add_row(*(cell if isinstance(cell, Text) else Text(visible(str(cell))) for cell in row))
+    return result
+
+
+@contextmanager
+def progress(label: str, output: Output | None = None) -> Iterator[ProgressLine]:
+    """Show a progress line on standard error while the block runs; nothing at all without a terminal."""
+    console = stderr(output)
+    hidden = not console.is_terminal or (output is not None and (output.quiet or output.json))
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f}%", markup=False),
+        TextColumn("{task.fields[note]}", markup=False),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=hidden,
+    )
+    with bar:
+        yield ProgressLine(bar, bar.add_task(label, total=None, note=""))
+
+
+class ProgressLine:
+    """One line of progress; `update` may be called as often as is convenient."""
+
+    def __init__(self, bar: Progress, task: TaskID):
+        self._bar = bar
+        self._task = task
+
+    def update(self, done: float, total: float | None, note: str = "") -> None:
+        """Say how far the work is; total is None while unknown."""
+        self._bar.update(self._task, completed=done, total=total, note=visible(note, 60))
+
+
+def note(text: str, output: Output | None = None) -> None:
+    """Say something on standard error, unless --quiet."""
+    if output is None or not output.quiet:
+        stderr(output).print(Text(text))
+
+
+def report(error: SecwatchError, *, as_json: bool) -> None:
+    """Say an error on standard error: one sentence and a hint, or one JSON object with --json."""
+    if as_json:
+        data: dict[str, Any] = {"error": error.message, "hint": error.hint, "exit_code": int(error.exit_code)}
+        problems = getattr(error, "problems", ())
+        if problems:
+            data["problems"] = list(problems)
+        sys.stderr.write(encode(data) + "\n")
+        return
+    console = stderr()
+    problems = getattr(error, "problems", ())
+    text = error.message.partition(":")[0] if problems else error.message
+    console.print(Text.assemble(("secwatch: error: ", "bold red"), visible(text, 4000)), soft_wrap=True)
+    for problem in problems:
+        console.print(Text(f"  {visible(problem, 1000)}"), soft_wrap=True)
+    if error.hint:
+        console.print(Text.assemble(("secwatch: hint: ", "bold"), visible(error.hint, 1000)), soft_wrap=True)

@@ -1,0 +1,45 @@
+"""One lock per thing that only one run may change at a time: flock on a file, gone with its process."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from secwatch.core.errors import Locked
+from secwatch.system.paths import prepare
+
+
+@contextmanager
+def hold(directory: Path, name: str, *, wait_seconds: float = 0.0) -> Iterator[None]:
+    """Hold the lock of that name. Raise Locked, naming the holder's process, if it is not to be had in time.
+
+    The kernel drops the lock when the process ends, however it ends, so no lock is ever stale.
+    """
+    path = prepare(directory) / f"{name}.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        _acquire(descriptor, name, time.monotonic() + wait_seconds)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(descriptor: int, name: str, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError as error:
+            if time.monotonic() >= deadline:
+                holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+                raise Locked(
+                    f"another run holds the lock {name!r} (process {holder})",
+                    "wait for it to end; a lock goes with its process, so there is none to remove",
+                ) from error
+            time.sleep(0.1)

@@ -1,0 +1,162 @@
+"""Child processes: argument lists only, bounded output, a deadline, stopped gently and then surely."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO
+
+from secwatch.core.errors import ProgramMissing
+
+MAX_OUTPUT_BYTES = 64 << 20
+MAX_LINE_BYTES = 4 << 20
+TAIL_LINES = 25
+STOP_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Completed:
+    """How a child ended. return_code is negative for a signal; `timed_out` when the deadline ended it."""
+
+    return_code: int
+    stdout: str
+    stderr: str
+    seconds: float
+    timed_out: bool = False
+
+
+def find_program(name: str, package: str | None = None) -> str:
+    """Return the path of a program. Raise ProgramMissing if it is not installed."""
+    path = shutil.which(name)
+    if path is None:
+        raise ProgramMissing(f"the program {name} is not installed", f"apt-get install {package or name}")
+    return path
+
+
+def run(
+    arguments: Sequence[str],
+    *,
+    timeout: float,
+    environment: Mapping[str, str] | None = None,
+    on_line: Callable[[str], None] | None = None,
+    stop_signal: int = signal.SIGTERM,
+    keep_output: bool = True,
+    directory: str | None = None,
+) -> Completed:
+    """Run a child to its end and return how it ended.
+
+    `on_line` gets each line of its standard output as it comes. environment is added to ours.
+    At the deadline, or when an exception (a signal, Ctrl-C) passes through, the child gets
+    `stop_signal`, and after 20 seconds SIGKILL; nothing of it is left running.
+    Raise ProgramMissing if there is no such program.
+    """
+    started = time.monotonic()
+    with child(arguments, environment=environment, stop_signal=stop_signal, directory=directory) as process:
+        assert process.stdout is not None and process.stderr is not None
+        errors: deque[str] = deque(maxlen=TAIL_LINES * 8)
+        reader = threading.Thread(target=_drain, args=(process.stderr, errors), daemon=True)
+        reader.start()
+        expired = threading.Event()
+
+        def expire() -> None:
+            expired.set()
+            stop(process, stop_signal)
+
+        timer = threading.Timer(timeout, expire)
+        timer.daemon = True
+        timer.start()
+        kept: list[str] = []
+        size = 0
+        try:
+            for line in _lines(process.stdout):
+                if on_line is not None:
+                    on_line(line)
+                size += len(line)
+                if keep_output and size <= MAX_OUTPUT_BYTES:
+                    kept.append(line)
+            code = process.wait()
+        finally:
+            timer.cancel()
+        reader.join(timeout=5)
+    return Completed(code, "".join(kept), "".join(errors), time.monotonic() - started, expired.is_set())
+
+
+@contextmanager
+def child(
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    stop_signal: int = signal.SIGTERM,
+    stdin: int = subprocess.DEVNULL,
+    directory: str | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a child in its own process group with piped output; stop it if the block is left early.
+
+    A group of its own keeps the terminal's Ctrl-C from reaching it before we decide how to stop it.
+    """
+    try:
+        process = subprocess.Popen(
+            list(arguments),
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **(environment or {})},
+            cwd=directory,
+            process_group=0,
+        )
+    except (FileNotFoundError, PermissionError) as error:
+        raise ProgramMissing(f"cannot run {arguments[0]}: {error.strerror}", "secwatch doctor") from error
+    try:
+        yield process
+    finally:
+        stop(process, stop_signal)
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream is not None and not stream.closed:
+                try:
+                    stream.close()
+                except BrokenPipeError:
+                    pass  # the child has gone before it read its input to the end
+
+
+def stop(process: subprocess.Popen[bytes], stop_signal: int = signal.SIGTERM, patience: float = STOP_SECONDS) -> None:
+    """Stop a child if it still runs: `stop_signal` to its group, and SIGKILL when patience ends."""
+    if process.poll() is not None:
+        return
+    _signal_group(process, stop_signal)
+    try:
+        process.wait(timeout=patience)
+    except subprocess.TimeoutExpired:
+        _signal_group(process, signal.SIGKILL)
+        process.wait()
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        pass  # it ended between the look and the signal
+
+
+def _lines(stream: IO[bytes]) -> Iterator[str]:
+    """Yield lines as text; a line longer than the bound comes in pieces."""
+    while True:
+        line = stream.readline(MAX_LINE_BYTES)
+        if not line:
+            return
+        yield line.decode("utf-8", "replace")
+
+
+def _drain(stream: IO[bytes], into: deque[str]) -> None:
+    try:
+        for line in _lines(stream):
+            into.append(line)
+    except ValueError:
+        pass  # the stream was closed while we read: the child has been stopped

@@ -1,0 +1,1 @@
+"""Alerts become early warnings with a level and an owner."""
