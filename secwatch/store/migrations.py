@@ -88,10 +88,21 @@ CREATE TABLE warnings (
     expires_at TEXT NOT NULL
 ) STRICT;
 
+CREATE INDEX warnings_expiry ON warnings (expires_at, state);
+
+-- last_seen is how far the warning has taken the alert in: what the alert saw later belongs to
+-- the warning that is open then.
 CREATE TABLE warning_alerts (
     warning_id INTEGER NOT NULL REFERENCES warnings (id) ON DELETE CASCADE,
-    alert_id INTEGER NOT NULL UNIQUE REFERENCES alerts (id) ON DELETE CASCADE,
+    alert_id INTEGER NOT NULL REFERENCES alerts (id) ON DELETE CASCADE,
+    last_seen TEXT NOT NULL,
     PRIMARY KEY (warning_id, alert_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX warning_alerts_alert ON warning_alerts (alert_id);
+
+CREATE TABLE cursors (
+    name TEXT PRIMARY KEY,
+    position INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE bulletins (
