@@ -115,6 +115,9 @@ def _run(arguments: list[str]) -> int:
         # The reader of our output (head, less) has left: nobody is there to be told.
         sys.stdout = None
         return ExitCode.DONE
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return ExitCode.USAGE
     except Exception as error:
         if "--debug" in arguments and not isinstance(error, click.ClickException | SecwatchError):
             raise

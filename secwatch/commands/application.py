@@ -35,7 +35,7 @@ class Application:
         debug: bool = False,
     ):
         self._workspace = workspace
-        self._configuration = configuration
+        self.configuration = configuration
         self._language = language
         self.quiet = quiet
         self.verbose = verbose
@@ -49,7 +49,7 @@ class Application:
     @cached_property
     def settings(self) -> Settings:
         """The configuration in force."""
-        return load(self.place, self._configuration)
+        return load(self.place, self.configuration)
 
     @property
     def language(self) -> Language:
@@ -94,16 +94,16 @@ def output_options(function: Function) -> Function:
     """Add the options that every command with a result has; the command gets one `output: Output`."""
 
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-    @click.option("-o", "--output", "path", metavar="FILE", help="Write the result to this file.")
+    @click.option("-o", "--output", "output_path", metavar="FILE", help="Write the result to this file.")
     @click.option("--no-color", "plain", is_flag=True, help="Use no colour.")
     @click.option("-q", "--quiet", is_flag=True, help="Say nothing but results and errors.")
     @wraps(function)
-    def wrapper(*arguments: Any, as_json: bool, path: str | None, plain: bool, quiet: bool, **rest: Any) -> Any:
+    def wrapper(*arguments: Any, as_json: bool, output_path: str | None, plain: bool, quiet: bool, **rest: Any) -> Any:
         context = click.get_current_context()
         application = context.find_object(Application)
         output = Output(
             json=as_json,
-            path=path,
+            path=output_path,
             colour=not plain,
             quiet=quiet or (application.quiet if application else False),
         )
@@ -132,6 +132,10 @@ class Group(click.Group):
     def __init__(self, *arguments: Any, **rest: Any):
         rest.setdefault("context_settings", {"help_option_names": ["-h", "--help"], "max_content_width": 100})
         super().__init__(*arguments, **rest)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order in which they were written: the order of use."""
+        return list(self.commands)
 
 
 __all__ = ["Application", "Group", "console", "language_option", "output_options", "pass_application"]

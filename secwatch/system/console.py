@@ -107,7 +107,8 @@ def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[obj
     """
     right = styles.pop("right", ())
     box = ASCII2 if os.environ.get("SECWATCH_AMBIGUOUS") == "2" else SIMPLE_HEAD
-    result = Table(title=title, box=box, title_justify="left", title_style="bold", **styles)
+    styles.setdefault("pad_edge", box is ASCII2)
+    result = Table(title=title, box=box, title_justify="left", title_style="bold", show_edge=box is ASCII2, **styles)
     for name in columns:
         result.add_column(name, justify="right" if name in right else "left", overflow="fold")
     for row in rows:

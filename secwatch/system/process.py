@@ -6,12 +6,14 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from secwatch.core.errors import ProgramMissing
@@ -34,8 +36,11 @@ class Completed:
 
 
 def find_program(name: str, package: str | None = None) -> str:
-    """Return the path of a program. Raise ProgramMissing if it is not installed."""
-    path = shutil.which(name)
+    """Return the path of a program: from PATH, else from beside our own Python, where a bundle puts it.
+
+    Raise ProgramMissing if it is not installed.
+    """
+    path = shutil.which(name) or shutil.which(name, path=str(Path(sys.prefix) / "bin"))
     if path is None:
         raise ProgramMissing(f"the program {name} is not installed", f"apt-get install {package or name}")
     return path
