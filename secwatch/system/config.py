@@ -153,7 +153,7 @@ def _check(values: Any, kind: Any, path: tuple[str, ...], *, complete: bool = Fa
             yield f"{where}: unknown key {key!r} (known: {', '.join(sorted(fields))})"
         else:
             yield from _check_value(value, hints[key], (*path, key), complete)
-    if complete or path[-1:] == ("[]",):
+    if complete or (path and path[-1].startswith("#")):
         if tag and tag not in values:
             yield f"{where}: key {tag} is missing"
         for name, item in fields.items():
@@ -174,8 +174,8 @@ def _check_value(value: Any, hint: Any, path: tuple[str, ...], complete: bool) -
     inner = arguments[0] if hasattr(hint, "__metadata__") else hint
     item_kind = get_args(inner)[0] if get_origin(inner) is tuple else None
     if isinstance(item_kind, type) and issubclass(item_kind, msgspec.Struct) and isinstance(value, list):
-        for item in value:
-            yield from _check(item, item_kind, (*path, "[]"), complete=complete)
+        for number, item in enumerate(value, 1):
+            yield from _check(item, item_kind, (*path, f"#{number}"), complete=complete)
         if not value:
             yield from _check_leaf(value, hint, path)
         return

@@ -71,8 +71,13 @@ def show(output: Output, data: Any, *renderables: RenderableType) -> None:
         sys.stdout.write(encode(data) + "\n")
         return
     console = stdout(output)
+    _print(console, renderables)
+
+
+def _print(console: Console, renderables: Sequence[RenderableType]) -> None:
+    """A plain sentence is not broken into lines: terminals do that, files and mails must not have it."""
     for renderable in renderables:
-        console.print(renderable)
+        console.print(renderable, soft_wrap=isinstance(renderable, str))
 
 
 def _write_file(path: Path, output: Output, data: Any, renderables: Sequence[RenderableType]) -> None:
@@ -84,8 +89,7 @@ def _write_file(path: Path, output: Output, data: Any, renderables: Sequence[Ren
                 stream.write(encode(data) + "\n")
             else:
                 console = Console(file=stream, width=PLAIN_WIDTH, no_color=True, highlight=False, markup=False)
-                for renderable in renderables:
-                    console.print(renderable)
+                _print(console, renderables)
         partial.rename(path)
     except OSError as error:
         partial.unlink(missing_ok=True)

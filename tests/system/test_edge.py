@@ -1,0 +1,174 @@
+"""The edge of the command line: speed of help, exit codes, signals, errors as text and JSON, colour, locks."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from secwatch.core.errors import Locked
+from secwatch.system.lock import hold
+from tests.conftest import ROOT, run_secwatch
+
+HEAVY = ("scapy", "numba", "numpy", "duckdb", "paramiko", "yara", "boreal", "sqlite_utils", "rich", "cryptography")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """`secwatch --help` and the help of a group stay fast because nothing heavy is loaded."""
+    code = (
+        "import sys, cli\n"
+        "try: cli.main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        f"print(sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr)\n"
+    )
+    for arguments in (["--help"], ["sense", "--help"], ["backup", "--help"], ["scan", "files", "--help"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert "Usage: secwatch" in done.stdout
+        loaded = json.loads(done.stderr.splitlines()[-1].replace("'", '"'))
+        assert loaded == [], f"{arguments}: {loaded}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence", "hint"),
+    [
+        (["nosuch"], 2, "secwatch: error: no such command 'nosuch'", "secwatch --help"),
+        (["org", "list", "--nosuch"], 2, "no such option", "secwatch org list --help"),
+        (["-w", "/nonexistent", "org", "list"], 2, "is not a secwatch workspace", "secwatch init /nonexistent"),
+        (["--config", "/nonexistent.toml", "config", "show", "--effective"], 13, "no such file", "config example"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_a_hint(arguments: list[str], code: int, sentence: str, hint: str) -> None:
+    """No traceback, nothing on standard output."""
+    run = run_secwatch(*arguments)
+    assert run.code == code
+    assert run.stdout == ""
+    assert sentence in run.stderr
+    assert f"hint: {hint}" in run.stderr or hint in run.stderr.partition("hint: ")[2]
+    assert "Traceback" not in run.stderr
+
+
+def test_errors_are_json_with_json() -> None:
+    """Standard error is then one JSON object."""
+    run = run_secwatch("-w", "/nonexistent", "org", "list", "--json")
+    assert run.stdout == ""
+    error = json.loads(run.stderr)
+    assert (error["schema"], error["exit_code"]) == (1, run.code)
+    assert error["hint"] == "make one with: secwatch init /nonexistent"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_with_its_code_after_cleaning_up(tmp_path: Path, number: int, code: int) -> None:
+    """The child is stopped, `finally` runs, the shell gets 130 or 143."""
+    mark = tmp_path / "cleaned"
+    program = (
+        "import sys, pathlib, cli\n"
+        "from secwatch.commands import init\n"
+        "import click\n"
+        "from secwatch.system import process\n"
+        "@click.command()\n"
+        "def command():\n"
+        "    try:\n"
+        "        print('ready', flush=True)\n"
+        "        process.run(['sleep', '60'], timeout=60)\n"
+        "    finally:\n"
+        f"        pathlib.Path({str(mark)!r}).write_text('yes')\n"
+        "init.command = command\n"
+        "cli.main(['init'])\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with child:
+        assert child.stdout is not None and child.stdout.readline() == b"ready\n"
+        time.sleep(0.2)
+        child.send_signal(number)
+        assert child.wait(timeout=10) == code
+        assert mark.read_text() == "yes"
+        assert child.stderr is not None and b"Traceback" not in child.stderr.read()
+
+
+def test_colour_is_for_terminals_and_obeys_no_color() -> None:
+    """A terminal gets colour; NO_COLOR, --no-color and a pipe do not."""
+    assert "\x1b[" in _in_terminal({})
+    assert "\x1b[31" not in _in_terminal({"NO_COLOR": "1"})
+    assert "\x1b[" not in run_secwatch("nosuch").stderr
+
+
+def _in_terminal(environment: dict[str, str]) -> str:
+    parent, child = pty.openpty()
+    plain = {key: value for key, value in os.environ.items() if key not in ("NO_COLOR", "FORCE_COLOR")}
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "cli.py"), "nosuch"],
+        stdin=child,
+        stdout=child,
+        stderr=child,
+        env={**plain, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT), **environment},
+    )
+    process.wait(timeout=30)
+    os.close(child)
+    with os.fdopen(parent, "rb") as stream:
+        return stream.read1(65536).decode()
+
+
+def test_a_lock_is_held_by_one_and_never_stale(tmp_path: Path) -> None:
+    """The second holder is refused and told who has it; a killed holder leaves nothing behind."""
+    program = (
+        "import sys, time, pathlib\nfrom secwatch.system.lock import hold\n"
+        f"with hold(pathlib.Path({str(tmp_path)!r}), 'job'):\n    print('held', flush=True); time.sleep(60)\n"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    with holder:
+        assert holder.stdout is not None and holder.stdout.readline() == b"held\n"
+        with pytest.raises(Locked, match=rf"process {holder.pid}"), hold(tmp_path, "job"):
+            pass
+        holder.kill()
+        holder.wait()
+    with hold(tmp_path, "job"):
+        pass
+
+
+def test_the_reader_of_a_pipe_may_leave() -> None:
+    """`secwatch config example | head -1` is no failure."""
+    done = subprocess.run(
+        [
+            "bash",
+            "-c",
+            '"$1" "$2" config example | head -1; exit ${PIPESTATUS[0]}',
+            "-",
+            sys.executable,
+            ROOT / "cli.py",
+        ],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_planted_workspace_is_not_obeyed(tmp_path: Path) -> None:
+    """A configuration that others can write may name commands to run: it must be named to be used."""
+    (tmp_path / "secwatch.toml").write_text("")
+    tmp_path.chmod(0o777)
+    refused = run_secwatch("config", "check", directory=tmp_path)
+    assert refused.code == 16
+    assert f"secwatch -w {tmp_path}" in refused.stderr
+    assert run_secwatch("-w", tmp_path, "config", "check").code == 0
