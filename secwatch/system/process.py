@@ -55,20 +55,27 @@ def run(
     stop_signal: int = signal.SIGTERM,
     keep_output: bool = True,
     directory: str | None = None,
+    given: bytes | None = None,
 ) -> Completed:
     """Run a child to its end and return how it ended.
 
     `on_line` gets each line of its standard output as it comes. environment is added to ours.
+    `given` is fed to its standard input, which is else empty.
     At the deadline, or when an exception (a signal, Ctrl-C) passes through, the child gets
     `stop_signal`, and after 20 seconds SIGKILL; nothing of it is left running.
     Raise ProgramMissing if there is no such program.
     """
     started = time.monotonic()
-    with child(arguments, environment=environment, stop_signal=stop_signal, directory=directory) as process:
+    stdin = subprocess.DEVNULL if given is None else subprocess.PIPE
+    with child(
+        arguments, environment=environment, stop_signal=stop_signal, stdin=stdin, directory=directory
+    ) as process:
         assert process.stdout is not None and process.stderr is not None
         errors: deque[str] = deque(maxlen=TAIL_LINES * 8)
         reader = threading.Thread(target=_drain, args=(process.stderr, errors), daemon=True)
         reader.start()
+        if process.stdin is not None:
+            threading.Thread(target=_feed, args=(process.stdin, given or b""), daemon=True).start()
         expired = threading.Event()
 
         def expire() -> None:
@@ -157,6 +164,14 @@ def _lines(stream: IO[bytes]) -> Iterator[str]:
         if not line:
             return
         yield line.decode("utf-8", "replace")
+
+
+def _feed(stream: IO[bytes], content: bytes) -> None:
+    try:
+        with stream:
+            stream.write(content)
+    except (BrokenPipeError, ValueError):
+        pass  # the child ended, or was stopped, before it read everything
 
 
 def _drain(stream: IO[bytes], into: deque[str]) -> None:
