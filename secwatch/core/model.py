@@ -166,8 +166,10 @@ class WarningState(StrEnum):
 class EarlyWarning:
     """An early warning to one organisation, made of alerts of one kind.
 
-    reasons are the inputs of the level calculation in the order they were applied; number is
-    `YYYY-NNNN` by year of creation. expires_at is mandatory: nothing stays by being forgotten.
+    reasons are the inputs of the level calculation in the order they were applied, and inputs the
+    same as numbers; number is `YYYY-NNNN` by year of creation. computed_level is the settled one
+    before the cap on what a city may issue, clean_evaluations how many evaluations in a row since
+    evaluated_at lay below it. expires_at is mandatory: nothing stays by being forgotten.
     """
 
     id: int
@@ -186,3 +188,10 @@ class EarlyWarning:
     created_at: datetime
     updated_at: datetime
     expires_at: datetime
+    evaluated_at: datetime
+    clean_evaluations: int = 0
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+    def is_open(self, now: datetime) -> bool:
+        """Return whether it stands: neither lifted nor expired."""
+        return self.state is not WarningState.LIFTED and self.expires_at > now

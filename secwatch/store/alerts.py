@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -53,7 +53,7 @@ def _open_alert(database: Database, finding: Finding) -> Alert | None:
         " ORDER BY last_seen DESC LIMIT 1",
         [finding.detection, canonical(finding.key), to_text(since), to_text(until)],
     )
-    return next((_from_row(row) for row in rows), None)
+    return next((from_row(row) for row in rows), None)
 
 
 def _insert(database: Database, finding: Finding, now: datetime) -> int:
@@ -78,7 +78,7 @@ def _add(database: Database, alert: Alert, finding: Finding, now: datetime) -> N
 def find(database: Database, identifier: int) -> Alert | None:
     """Return the alert of that number, or None."""
     rows = database.query("SELECT * FROM alerts WHERE id = ?", [identifier])
-    return next((_from_row(row) for row in rows), None)
+    return next((from_row(row) for row in rows), None)
 
 
 def select(
@@ -100,7 +100,7 @@ def select(
         "detection": detection,
         "limit": -1 if limit is None else limit,
     }
-    return [_from_row(row) for row in database.query(_SELECT, values)]
+    return [from_row(row) for row in database.query(_SELECT, values)]
 
 
 _SELECT = """
@@ -112,6 +112,19 @@ WHERE severity >= :severity
   AND (:detection IS NULL OR detection = :detection)
 ORDER BY last_seen DESC, id DESC LIMIT :limit
 """
+
+
+def unowned(database: Database) -> Iterator[Alert]:
+    """Yield the alerts that no organisation owns."""
+    for row in list(database.query("SELECT * FROM alerts WHERE organisation IS NULL ORDER BY id")):
+        yield from_row(row)
+
+
+def assign(database: Database, identifier: int, organisation: str) -> None:
+    """Say who owns an alert that nobody owned."""
+    database.execute(
+        "UPDATE alerts SET organisation = ? WHERE id = ? AND organisation IS NULL", [organisation, identifier]
+    )
 
 
 def _to_row(finding: Finding) -> dict[str, Any]:
@@ -141,7 +154,8 @@ def _to_row(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _from_row(row: Mapping[str, Any]) -> Alert:
+def from_row(row: Mapping[str, Any]) -> Alert:
+    """Return the alert of a row of the table."""
     details = json.loads(row["details"])
     finding = Finding(
         detection=row["detection"],
