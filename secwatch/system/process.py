@@ -50,17 +50,21 @@ def run(
     arguments: Sequence[str],
     *,
     timeout: float,
-    environment: Mapping[str, str] | None = None,
+    environment: Mapping[str, str | None] | None = None,
     on_line: Callable[[str], None] | None = None,
+    on_error_line: Callable[[str], None] | None = None,
     stop_signal: int = signal.SIGTERM,
     keep_output: bool = True,
     directory: str | None = None,
     given: bytes | None = None,
+    descriptors: Sequence[int] = (),
+    die_with_parent: bool = False,
 ) -> Completed:
     """Run a child to its end and return how it ended.
 
-    `on_line` gets each line of its standard output as it comes. environment is added to ours.
-    `given` is fed to its standard input, which is else empty.
+    `on_line` gets each line of its standard output as it comes, `on_error_line` each of its standard
+    error, in a thread of its own (the last 200 of those are kept in any case). `given` is fed
+    to its standard input, which is else empty. The other arguments are those of `child`.
     At the deadline, or when an exception (a signal, Ctrl-C) passes through, the child gets
     `stop_signal`, and after 20 seconds SIGKILL; nothing of it is left running.
     Raise ProgramMissing if there is no such program.
@@ -68,11 +72,17 @@ def run(
     started = time.monotonic()
     stdin = subprocess.DEVNULL if given is None else subprocess.PIPE
     with child(
-        arguments, environment=environment, stop_signal=stop_signal, stdin=stdin, directory=directory
+        arguments,
+        environment=environment,
+        stop_signal=stop_signal,
+        stdin=stdin,
+        directory=directory,
+        descriptors=descriptors,
+        die_with_parent=die_with_parent,
     ) as process:
         assert process.stdout is not None and process.stderr is not None
         errors: deque[str] = deque(maxlen=TAIL_LINES * 8)
-        reader = threading.Thread(target=_drain, args=(process.stderr, errors), daemon=True)
+        reader = threading.Thread(target=_drain, args=(process.stderr, errors, on_error_line), daemon=True)
         reader.start()
         if process.stdin is not None:
             threading.Thread(target=_feed, args=(process.stdin, given or b""), daemon=True).start()
@@ -105,24 +115,31 @@ def run(
 def child(
     arguments: Sequence[str],
     *,
-    environment: Mapping[str, str] | None = None,
+    environment: Mapping[str, str | None] | None = None,
     stop_signal: int = signal.SIGTERM,
     stdin: int = subprocess.DEVNULL,
     directory: str | None = None,
+    descriptors: Sequence[int] = (),
+    die_with_parent: bool = False,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a child in its own process group with piped output; stop it if the block is left early.
 
     A group of its own keeps the terminal's Ctrl-C from reaching it before we decide how to stop it.
+    environment is added to ours, and a value of None takes the variable out. The child inherits the
+    open `descriptors`. With `die_with_parent` the kernel sends it `stop_signal` should we be killed.
     """
+    if die_with_parent:
+        arguments = (*_dying_with_parent(stop_signal), *arguments)
     try:
         process = subprocess.Popen(
             list(arguments),
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, **(environment or {})},
+            env=_environment(environment or {}),
             cwd=directory,
             process_group=0,
+            pass_fds=tuple(descriptors),
         )
     except (FileNotFoundError, PermissionError) as error:
         raise ProgramMissing(f"cannot run {arguments[0]}: {error.strerror}", "secwatch doctor") from error
@@ -136,6 +153,18 @@ def child(
                     stream.close()
                 except BrokenPipeError:
                     pass  # the child has gone before it read its input to the end
+
+
+def _environment(changes: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in {**os.environ, **changes}.items() if value is not None}
+
+
+def _dying_with_parent(stop_signal: int) -> tuple[str, ...]:
+    """setpriv (util-linux) asks the kernel before it becomes the program; Python's own hook is unsafe with threads."""
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        return ()
+    return (setpriv, "--pdeathsig", signal.Signals(stop_signal).name.removeprefix("SIG"), "--")
 
 
 def stop(process: subprocess.Popen[bytes], stop_signal: int = signal.SIGTERM, patience: float = STOP_SECONDS) -> None:
@@ -174,9 +203,11 @@ def _feed(stream: IO[bytes], content: bytes) -> None:
         pass  # the child ended, or was stopped, before it read everything
 
 
-def _drain(stream: IO[bytes], into: deque[str]) -> None:
+def _drain(stream: IO[bytes], into: deque[str], on_line: Callable[[str], None] | None) -> None:
     try:
         for line in _lines(stream):
             into.append(line)
+            if on_line is not None:
+                on_line(line)
     except ValueError:
         pass  # the stream was closed while we read: the child has been stopped

@@ -96,6 +96,7 @@ class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     keep_within: Duration = "30d"
     keep_last: Positive = 7
     compression: Literal["auto", "off", "max"] = "auto"
+    manifest: Literal["sample", "full"] = "sample"
 
 
 class Job(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -115,6 +116,7 @@ class Backup(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     restic: str = "restic"
     timeout: Duration = "24h"
+    lock_wait: Duration = "2m"
     defaults: Policy = Policy()
     repositories: dict[Name, Repository] = field(default_factory=dict)
     jobs: dict[Name, Job] = field(default_factory=dict)
