@@ -1,0 +1,161 @@
+"""DuckDB over the recorded Parquet files, locked down: it reads exactly those files and cannot be made to do more.
+
+This runs in the process of `secwatch.lake.worker` only. DuckDB's own locks are the inner wall; the
+limits of the operating system that the worker sets are the outer one.
+"""
+
+# ruff: noqa: S608 -- names come from core/columns.py and bounds are integers; what users write is never put into a text
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from secwatch.core.columns import TABLES, Table
+from secwatch.lake.macros import MACROS
+from secwatch.lake.protocol import File
+
+# DuckDB keeps its own books up to this share of the process's limit and fails cleanly there.
+_SHARE_OF_MEMORY = 0.65
+
+
+class Unacceptable(Exception):
+    """A statement that is not run, and why, in words for the user; `line` counts from 1 where known."""
+
+    def __init__(self, message: str, line: int | None = None):
+        super().__init__(message)
+        self.message = message
+        self.line = line
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A statement that may run: its text and the names of its parameters."""
+
+    sql: str
+    parameters: frozenset[str]
+
+
+def connect(lake: str, files: Mapping[str, Sequence[File]], memory_megabytes: int) -> duckdb.DuckDBPyConnection:
+    """Return a connection with the view `all_<table>` for every table, locked.
+
+    The view has every column of the schema, and `new`: whether the row's file is a new one. Only the
+    files named can be opened; nothing else of the file system, no network, no extension, no setting.
+    """
+    paths = {name: [f"{lake}/{file.path}" for file in files.get(name, ())] for name in TABLES}
+    connection = duckdb.connect(
+        config={
+            "threads": 2,
+            "memory_limit": f"{int(memory_megabytes * _SHARE_OF_MEMORY)}MB",
+            "temp_directory": "",
+            "autoload_known_extensions": False,
+            "autoinstall_known_extensions": False,
+            "python_enable_replacements": False,
+        }
+    )
+    connection.execute(f"SET allowed_paths = {_list(path for group in paths.values() for path in group)}")
+    connection.execute("SET enable_external_access = false")
+    for macro in MACROS:
+        connection.execute(f"CREATE MACRO {macro.signature} AS {macro.body}")
+    for table in TABLES.values():
+        connection.execute(_all_rows(table, lake, files.get(table.name, ())))
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def show_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the views `flows`, `dns`, … that hold every recorded row."""
+    for table in TABLES.values():
+        connection.execute(f"CREATE VIEW {table.name} AS SELECT {names(table)} FROM all_{table.name}")
+
+
+def show_nothing(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the views as detections see them, with `fresh` and without a row: to look at statements."""
+    for table in TABLES.values():
+        connection.execute(
+            f"CREATE VIEW {table.name} AS SELECT {names(table)}, new AS fresh FROM all_{table.name} WHERE false"
+        )
+
+
+def names(table: Table) -> str:
+    """Return the columns of a table as SQL."""
+    return ", ".join(f'"{column.name}"' for column in table.columns)
+
+
+def accept(connection: duckdb.DuckDBPyConnection, sql: str) -> Accepted:
+    """Return the statement if it is exactly one SELECT. Raise Unacceptable if not."""
+    try:
+        statements = connection.extract_statements(sql)
+    except duckdb.Error as error:
+        raise explain(error) from error
+    if len(statements) != 1:
+        raise Unacceptable(f"exactly one statement is allowed, these are {len(statements)}")
+    if statements[0].type != duckdb.StatementType.SELECT:
+        raise Unacceptable(f"only SELECT is allowed, not {statements[0].type.name}")
+    return Accepted(sql, frozenset(statements[0].named_parameters))
+
+
+def run(connection: duckdb.DuckDBPyConnection, statement: Accepted, parameters: Mapping[str, Any]) -> None:
+    """Run an accepted statement on the connection; the rows are fetched from it. Raise Unacceptable on failure."""
+    try:
+        connection.execute(statement.sql, {name: parameters[name] for name in statement.parameters})
+    except KeyError as error:
+        raise Unacceptable(f"the parameter ${error.args[0]} has no value") from error
+    except duckdb.Error as error:
+        raise explain(error) from error
+
+
+def explain(error: duckdb.Error) -> Unacceptable:
+    """Return DuckDB's complaint as one sentence, with the line it points at."""
+    text = str(error)
+    line = re.search(r"^LINE (\d+):", text, re.MULTILINE)
+    first = text.strip().partition("\n")[0]
+    first = first.removeprefix("Binder Error: ").removeprefix("Parser Error: ").removeprefix("Catalog Error: ")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        first = "it needs more memory than [detect] memory_megabytes allows"
+    elif "pytz" in first:
+        first = "moments with a time zone are not known here: all times are UTC, cast them to TIMESTAMP"
+    return Unacceptable(first[:1].lower() + first[1:], int(line.group(1)) if line else None)
+
+
+def tables_of(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[str]:
+    """Yield the tables that a statement reads from, names defined inside it left out."""
+    import json
+
+    row = connection.execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchone()
+    tree = json.loads(row[0]) if row else {}
+    defined: set[str] = set()
+    found: set[str] = set()
+    stack: list[Any] = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            if node.get("type") == "BASE_TABLE":
+                found.add(str(node.get("table_name")).lower())
+            for entry in (node.get("cte_map") or {}).get("map", []):
+                defined.add(str(entry["key"]).lower())
+            stack.extend(node.values())
+        elif isinstance(node, list):
+            stack.extend(node)
+    yield from sorted(found - defined)
+
+
+def _all_rows(table: Table, lake: str, files: Sequence[File]) -> str:
+    """The empty typed part gives every column even where older files lack it, or where there is no file."""
+    typed = ", ".join(f'CAST(NULL AS {column.kind.value}) AS "{column.name}"' for column in table.columns)
+    parts = [f"SELECT {typed}, false AS new WHERE false"]
+    for new in (False, True):
+        paths = [f"{lake}/{file.path}" for file in files if file.new is new]
+        if paths:
+            word = "true" if new else "false"
+            parts.append(f"SELECT *, {word} AS new FROM read_parquet({_list(paths)}, union_by_name = true)")
+    body = " UNION ALL BY NAME ".join(parts)
+    return f"CREATE VIEW all_{table.name} AS SELECT {names(table)}, new FROM ({body})"
+
+
+def _list(texts: Iterator[str] | Sequence[str]) -> str:
+    return "[" + ", ".join("'" + text.replace("'", "''") + "'" for text in texts) + "]"

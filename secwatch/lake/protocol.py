@@ -1,0 +1,140 @@
+"""What the query engine's process is asked and answers: one JSON request on its input, JSON lines on its output."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from secwatch.core.moments import to_text
+
+
+class File(msgspec.Struct, frozen=True):
+    """A Parquet file: path below the lake, time range in µs; `new` when the sweep at hand has just read it."""
+
+    path: str
+    first_time: int
+    last_time: int
+    new: bool = False
+
+
+class Query(msgspec.Struct, frozen=True, tag="query"):
+    """One SELECT; at most `limit` rows come back."""
+
+    sql: str
+    limit: int
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """A SELECT with the values of its named parameters."""
+
+    id: str
+    sql: str
+    parameters: dict[str, Any]
+
+
+class Inspection(msgspec.Struct, frozen=True, tag="inspection"):
+    """Statements to be looked at, not run."""
+
+    statements: list[Statement]
+
+
+class Watch(msgspec.Struct, frozen=True):
+    """A SELECT to be evaluated in windows that end at multiples of every_seconds in packet time."""
+
+    id: str
+    sql: str
+    parameters: dict[str, Any]
+    consumes: list[str]
+    window_seconds: int
+    every_seconds: int
+
+
+class Sweep(msgspec.Struct, frozen=True, tag="sweep"):
+    """Evaluate the watches in every window that holds a row from first_time to last_time (µs, both included).
+
+    rows_in_memory bounds how many rows of one table are held decoded; more are read from the files.
+    """
+
+    watches: list[Watch]
+    first_time: int
+    last_time: int
+    rows_in_memory: int
+    rows_per_window: int
+
+
+class Request(msgspec.Struct, frozen=True):
+    """Everything the process gets to know. Files of a table not named here do not exist for it."""
+
+    lake: str
+    files: dict[str, list[File]]
+    memory_megabytes: int
+    work: Query | Inspection | Sweep
+
+
+class Columns(msgspec.Struct, frozen=True, tag="columns"):
+    """Names and SQL types of the rows that follow."""
+
+    names: list[str]
+    types: list[str]
+
+
+class Row(msgspec.Struct, frozen=True, tag="row"):
+    """One row of a query's result."""
+
+    values: list[Any]
+
+
+class Inspected(msgspec.Struct, frozen=True, tag="inspected"):
+    """What a statement is. problem says, with its line in the statement if known, why it cannot be run."""
+
+    id: str
+    parameters: list[str]
+    tables: list[str]
+    names: list[str]
+    types: list[str]
+    problem: str | None = None
+    line: int | None = None
+
+
+class Stated(msgspec.Struct, frozen=True, tag="stated"):
+    """One row that a watch gave in the window that ends at window_end (µs)."""
+
+    id: str
+    window_end: int
+    row: dict[str, Any]
+
+
+class Evaluated(msgspec.Struct, frozen=True, tag="evaluated"):
+    """A watch is through: how many windows it was evaluated in, and how long that took.
+
+    problem says why it was given up; what it stated before stands.
+    """
+
+    id: str
+    windows: int
+    seconds: float
+    problem: str | None = None
+
+
+class End(msgspec.Struct, frozen=True, tag="end"):
+    """The work is done; truncated when there were more rows than the limit."""
+
+    truncated: bool = False
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """The work could not be done."""
+
+    message: str
+
+
+Answer = Columns | Row | Inspected | Stated | Evaluated | End | Failed
+
+
+def moment_text(value: Any) -> Any:
+    """Return a moment as ISO 8601 in UTC, everything else as it is."""
+    if isinstance(value, datetime):
+        return to_text(value.replace(tzinfo=value.tzinfo or UTC))
+    return value

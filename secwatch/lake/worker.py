@@ -1,0 +1,132 @@
+"""The query engine's own process: `python -m secwatch.lake.worker`, bounded by the operating system.
+
+It gets one request on standard input and answers in JSON lines on standard output (protocol.py).
+Memory is bounded by RLIMIT_DATA, writing files by RLIMIT_FSIZE 0; its parent ends it at the deadline.
+"""
+
+from __future__ import annotations
+
+import resource
+import signal
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from secwatch.lake.protocol import Answer, Columns, End, Failed, Inspected, Inspection, Query, Request, Row, moment_text
+
+# The interpreter and DuckDB's threads before the first row; measured 105 MB.
+BASE_MEGABYTES = 160
+MAX_REQUEST_BYTES = 256 << 20
+MAX_ROW_BYTES = 1 << 20
+
+
+def main() -> int:
+    """Answer the request on standard input; failures are an answer too."""
+    request = msgspec.json.decode(sys.stdin.buffer.read(MAX_REQUEST_BYTES), type=Request)
+    confine(request.memory_megabytes + BASE_MEGABYTES)
+    out = sys.stdout.buffer
+    try:
+        for answer in answers(request):
+            out.write(_encode(answer) + b"\n")
+            if not isinstance(answer, Row):
+                out.flush()
+    except MemoryError:
+        out.write(_encode(Failed("it needs more memory than [detect] memory_megabytes allows")) + b"\n")
+    out.flush()
+    return 0
+
+
+def confine(megabytes: int) -> None:
+    """Let the operating system bound this process: so much memory, no file written, no core dump."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_DATA, (megabytes << 20, megabytes << 20))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def answers(request: Request) -> Iterator[Answer]:
+    """Yield the answers to a request."""
+    import duckdb
+
+    from secwatch.lake import engine
+
+    try:
+        connection = engine.connect(request.lake, request.files, request.memory_megabytes)
+        if isinstance(request.work, Query):
+            yield from _query(connection, request.work)
+        elif isinstance(request.work, Inspection):
+            engine.show_nothing(connection)
+            yield from (_inspect(connection, item) for item in request.work.statements)
+            yield End()
+        else:
+            from secwatch.lake.windows import sweep
+
+            yield from sweep(connection, request.work)
+    except engine.Unacceptable as error:
+        yield Failed(error.message + (f" (line {error.line})" if error.line else ""))
+    except duckdb.Error as error:
+        yield Failed(engine.explain(error).message)
+
+
+def _query(connection: Any, work: Query) -> Iterator[Answer]:
+    import duckdb
+
+    from secwatch.lake import engine
+
+    engine.show_tables(connection)
+    statement = engine.accept(connection, work.sql)
+    engine.run(connection, statement, {})
+    yield Columns([item[0] for item in connection.description], [str(item[1]) for item in connection.description])
+    sent = 0
+    try:
+        while rows := connection.fetchmany(min(2048, work.limit - sent + 1)):
+            for row in rows:
+                if sent == work.limit:
+                    yield End(truncated=True)
+                    return
+                yield Row([moment_text(value) for value in row])
+                sent += 1
+    except duckdb.Error as error:
+        raise engine.explain(error) from error
+    yield End()
+
+
+def _inspect(connection: Any, item: Any) -> Inspected:
+    import duckdb
+
+    from secwatch.lake import engine
+
+    parameters: list[str] = []
+    tables: list[str] = []
+    try:
+        statement = engine.accept(connection, item.sql)
+        parameters = sorted(statement.parameters)
+        tables = list(engine.tables_of(connection, item.sql))
+        # Values that a mistaken file does not give are NULL here: their lack is a mistake of its own.
+        values = {name: item.parameters.get(name) for name in statement.parameters}
+        engine.run(connection, statement, values)
+    except engine.Unacceptable as error:
+        return Inspected(item.id, parameters, tables, [], [], error.message, error.line)
+    except duckdb.Error as error:
+        found = engine.explain(error)
+        return Inspected(item.id, parameters, tables, [], [], found.message, found.line)
+    described = connection.description
+    return Inspected(
+        item.id, parameters, tables, [entry[0] for entry in described], [str(entry[1]) for entry in described]
+    )
+
+
+_encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
+
+
+def _encode(answer: Answer) -> bytes:
+    line = _encoder.encode(answer)
+    if len(line) > MAX_ROW_BYTES:
+        return msgspec.json.encode(Failed(f"a row is larger than {MAX_ROW_BYTES >> 20} MiB"))
+    return line
+
+
+if __name__ == "__main__":
+    sys.exit(main())
