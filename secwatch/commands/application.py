@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -52,10 +53,20 @@ class Application:
         return load(self.place, self.configuration)
 
     @property
+    def chosen_language(self) -> Language | None:
+        """What --lang said, if anything."""
+        return self._language  # type: ignore[return-value]
+
+    @property
     def language(self) -> Language:
         """The language of what is shown: --lang, else the configuration's."""
         chosen: Language = self._language or self.settings.general.language  # type: ignore[assignment]
         return chosen
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which people read times and weeks begin."""
+        return ZoneInfo(self.settings.general.time_zone)
 
     def speak(self, language: str | None) -> None:
         """Use this language from here on, if one is given (a command's own --lang)."""

@@ -167,6 +167,24 @@ def _dying_with_parent(stop_signal: int) -> tuple[str, ...]:
     return (setpriv, "--pdeathsig", signal.Signals(stop_signal).name.removeprefix("SIG"), "--")
 
 
+def attach(arguments: Sequence[str], *, timeout: float) -> int:
+    """Run a child on our own terminal, in the foreground, and return its exit code.
+
+    What it prints goes where our output goes, and Ctrl-C reaches it as it reaches us.
+    """
+    process = subprocess.Popen(list(arguments), stdin=subprocess.DEVNULL)
+    try:
+        return process.wait(timeout=timeout)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(timeout=STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
 def stop(process: subprocess.Popen[bytes], stop_signal: int = signal.SIGTERM, patience: float = STOP_SECONDS) -> None:
     """Stop a child if it still runs: `stop_signal` to its group, and SIGKILL when patience ends."""
     if process.poll() is not None:
