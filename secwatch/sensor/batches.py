@@ -1,0 +1,175 @@
+"""What the kernels have finished, as column batches of the tables flows, dns, tls and http."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secwatch.core.columns import ColumnBatch, ColumnData, TextColumn, TextsColumn
+from secwatch.sensor import names
+from secwatch.sensor.events import Fingerprints
+from secwatch.sensor.kernels import columns as kernels
+from secwatch.sensor.kernels import dns, http, tls
+from secwatch.sensor.kernels.state import (
+    ARENA,
+    EVENTS,
+    FINISHED,
+    KIND_DNS,
+    KIND_HTTP,
+    KIND_TLS,
+    NONE16,
+    REASONS,
+    Records,
+    SensorState,
+)
+from secwatch.sensor.kernels.tcp import CONNECTION_STATES
+
+_KIND_TABLES = ((KIND_DNS, "dns"), (KIND_TLS, "tls"), (KIND_HTTP, "http"))
+
+
+class BatchMaker:
+    """Empties the output arrays of a sensor state into column batches. Not for two threads."""
+
+    def __init__(self, state: SensorState):
+        self._state = state
+        self._fingerprints = Fingerprints()
+        self._words = np.zeros(80, np.uint32)
+        self.event_counts = {"dns": 0, "tls": 0, "http": 0}
+
+    def drain(self) -> Iterator[ColumnBatch]:
+        """Yield one batch per table that has rows, and mark the output as empty."""
+        control = self._state.control
+        finished, events = int(control[FINISHED]), int(control[EVENTS])
+        batches = []
+        if finished:
+            batches.append(self._flows(self._state.finished[:finished]))
+        for kind, table in _KIND_TABLES:
+            rows = np.flatnonzero(self._state.events["kind"][:events] == kind)
+            if len(rows):
+                self.event_counts[table] += len(rows)
+                batches.append(self._events(table, rows))
+        control[[FINISHED, EVENTS, ARENA]] = 0
+        yield from batches
+
+    def _flows(self, records: Records) -> ColumnBatch:
+        icmp = (records["protocol"] == 1) | (records["protocol"] == 58)
+        payload = (records["source_payload"] > 0) | (records["destination_payload"] > 0)
+        columns: dict[str, ColumnData] = {
+            "first_seen": records["first"].copy(),
+            "last_seen": records["last"].copy(),
+            **self._ends(records),
+            "transport": from_codes(records["protocol"], names.transport),
+            "ip_protocol": records["protocol"].copy(),
+            "service": from_codes(names.services(records, payload), names.SERVICES.__getitem__),
+            "connection_state": from_codes(records["state"], CONNECTION_STATES.__getitem__),
+            "history": self._histories(records),
+        }
+        columns["destination_port"] = np.where(icmp, records["icmp_code"], records["destination_port"])
+        for side in ("source", "destination"):
+            columns[f"{side}_packets"] = records[f"{side}_packets"].copy()
+            columns[f"{side}_bytes"] = records[f"{side}_bytes"].copy()
+            columns[f"{side}_payload_bytes"] = records[f"{side}_payload"].copy()
+            columns[f"{side}_tcp_flags"] = records[f"{side}_flags"].copy()
+        columns["vlan"] = records["vlan"].copy()
+        columns["export_reason"] = from_codes(records["reason"], REASONS.__getitem__)
+        return ColumnBatch("flows", len(records), columns)
+
+    def _events(self, table: str, rows: NDArray[np.int64]) -> ColumnBatch:
+        records = self._state.events[rows]
+        columns: dict[str, ColumnData] = {"time": records["time"].copy(), **self._ends(records)}
+        nulls: dict[str, NDArray[np.bool_]] = {}
+        if table == "dns":
+            answered = records["round_trip"] >= 0
+            columns["transport"] = from_codes(records["protocol"], names.transport)
+            columns["transaction_id"] = records["number"].copy()
+            columns["query"] = self._texts(rows, dns.QUERY_TEXT)
+            columns["query_type"] = from_codes(records["code"], names.query_type)
+            columns["response_code"] = from_codes(records["answer"], names.response_code)
+            columns["answers"] = self._lists(rows, dns.ANSWERS_TEXT)
+            columns["round_trip_seconds"] = np.where(answered, records["round_trip"] / 1e6, 0.0)
+            nulls["round_trip_seconds"] = ~answered
+        elif table == "tls":
+            columns["version"] = from_codes(records["answer"], names.tls_version)
+            columns["cipher"] = self._ciphers(records)
+            columns["server_name"] = self._texts(rows, tls.NAME_TEXT)
+            columns["application_protocols"] = self._lists(rows, tls.PROTOCOLS_TEXT)
+            columns["ja3"] = self._fingerprints.ja3(self._texts(rows, tls.JA3_TEXT))
+            columns["ja4"] = self._fingerprints.ja4(self._texts(rows, tls.JA4_TEXT))
+        else:
+            columns["method"] = self._texts(rows, http.METHOD_TEXT)
+            columns["host"] = self._texts(rows, http.HOST_TEXT)
+            columns["uri"] = self._texts(rows, http.URI_TEXT)
+            columns["user_agent"] = self._texts(rows, http.AGENT_TEXT)
+            unanswered = records["answer"] == NONE16
+            columns["status_code"] = np.where(unanswered, 0, records["answer"]).astype(np.uint16)
+            nulls["status_code"] = unanswered
+            columns["content_type"] = self._texts(rows, http.TYPE_TEXT)
+        return ColumnBatch(table, len(rows), columns, nulls)
+
+    def _ends(self, records: Records) -> dict[str, ColumnData]:
+        rows = len(records)
+        offsets = np.zeros(rows + 1, np.int32)
+        arena = np.empty(rows * kernels.COMMUNITY_ID_BYTES, np.uint8)
+        kernels.write_community_ids(records, offsets, arena, self._words)
+        return {
+            "community_id": TextColumn(offsets, arena),
+            "source_address": _addresses(records, "source"),
+            "source_port": records["source_port"].copy(),
+            "destination_address": _addresses(records, "destination"),
+            "destination_port": records["destination_port"].copy(),
+        }
+
+    def _histories(self, records: Records) -> TextColumn:
+        offsets = np.zeros(len(records) + 1, np.int32)
+        arena = np.empty(len(records) * kernels.LONGEST_HISTORY, np.uint8)
+        size = kernels.write_histories(records["history_early"], records["history_late"], offsets, arena)
+        return TextColumn(offsets, arena[:size].copy())
+
+    def _texts(self, rows: NDArray[np.int64], column: int) -> TextColumn:
+        starts, lengths = self._state.text_starts[rows, column], self._state.text_lengths[rows, column]
+        return _gather(self._state.arena, starts, lengths)
+
+    def _lists(self, rows: NDArray[np.int64], column: int) -> TextsColumn:
+        starts, lengths = self._state.text_starts[rows, column], self._state.text_lengths[rows, column]
+        offsets = np.zeros(len(rows) + 1, np.int32)
+        items = kernels.count_items(self._state.arena, starts, lengths, offsets)
+        item_starts, item_lengths = np.zeros(items, np.int64), np.zeros(items, np.int64)
+        kernels.find_items(self._state.arena, starts, lengths, item_starts, item_lengths)
+        return TextsColumn(offsets, _gather(self._state.arena, item_starts, item_lengths))
+
+    def _ciphers(self, records: Records) -> TextColumn:
+        chosen = np.where(records["answer"] == NONE16, -1, records["code"].astype(np.int64))
+        return from_codes(chosen, names.cipher)
+
+
+def from_codes(codes: NDArray[np.generic], name: Callable[[int], str]) -> TextColumn:
+    """Return the text of every code; `name` is asked once per distinct code."""
+    distinct, places = np.unique(codes, return_inverse=True)
+    return from_choices([name(int(code)) for code in distinct], places)
+
+
+def from_choices(texts: Sequence[str], places: NDArray[np.integer]) -> TextColumn:
+    """Return a column of the texts at these places of `texts`."""
+    encoded = [text.encode() for text in texts]
+    lengths = np.array([len(text) for text in encoded], np.int64)
+    starts = np.cumsum(lengths) - lengths
+    arena = np.frombuffer(bytearray(b"".join(encoded)), np.uint8)
+    return _gather(arena, starts[places], lengths[places])
+
+
+def _gather(source: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> TextColumn:
+    offsets = np.zeros(len(starts) + 1, np.int32)
+    arena = np.empty(int(lengths.sum()), np.uint8)
+    kernels.gather(source, starts, lengths, offsets, arena)
+    return TextColumn(offsets, arena)
+
+
+def _addresses(records: Records, side: str) -> TextColumn:
+    offsets = np.zeros(len(records) + 1, np.int32)
+    arena = np.empty(len(records) * kernels.LONGEST_ADDRESS, np.uint8)
+    size = kernels.write_addresses(
+        records["version"], records[f"{side}_high"], records[f"{side}_low"], offsets, arena
+    )
+    return TextColumn(offsets, arena[:size].copy())

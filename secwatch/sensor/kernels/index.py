@@ -1,0 +1,221 @@
+"""Finding the packets in a block of a pcap or pcapng file. The capture ring will get its own finder.
+
+A finder fills an index (offset, captured length, wire length, time, link type) that the rest of
+the sensor reads; it never looks into a packet.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secwatch.sensor.kernels.compiler import kernel, part
+from secwatch.sensor.kernels.reads import Bytes, big32, file16, file32
+
+INDEX_ROWS = 8192
+LARGEST_PACKET = 262144  # bytes; the limit of libpcap (MAXIMUM_SNAPLEN), as a guard against damage
+LARGEST_BLOCK = 16 << 20  # bytes of one pcapng block, as Wireshark limits them
+MOST_INTERFACES = 1024
+
+# Why a finder stopped.
+NEED_MORE, INDEX_FULL, CORRUPT = range(3)
+
+# Places in `PacketIndex.file`: what the finder must remember of the file.
+(
+    COUNT,  # packets found in this call
+    SWAPPED,  # 1: big-endian
+    RECORD_HEADER,  # pcap: bytes of a record header
+    NANOSECONDS,  # pcap: 1 if times are in nanoseconds
+    LINK_TYPE,  # pcap: of the whole file
+    INTERFACES,  # pcapng: interfaces of this section so far
+    SECTIONS,  # pcapng: section headers so far
+    FILE_SIZE,
+) = range(8)
+
+
+class PacketIndex(NamedTuple):
+    """Where the packets of a block are. Arrays have shape (INDEX_ROWS,) unless said otherwise."""
+
+    offsets: NDArray[np.int64]
+    captured: NDArray[np.int64]
+    wire: NDArray[np.int64]
+    times: NDArray[np.int64]  # microseconds since 1970
+    links: NDArray[np.int64]
+    file: NDArray[np.int64]  # (FILE_SIZE,)
+    interfaces: NDArray[np.int64]  # (MOST_INTERFACES, 4): link, resolution exponent, base 2, offset s
+
+
+def new_index() -> PacketIndex:
+    """Return an empty index."""
+    rows = [np.zeros(INDEX_ROWS, np.int64) for _ in range(5)]
+    return PacketIndex(*rows, np.zeros(FILE_SIZE, np.int64), np.zeros((MOST_INTERFACES, 4), np.int64))
+
+
+@kernel
+def index_pcap(data: Bytes, start: int, end: int, index: PacketIndex) -> tuple[int, int]:
+    """Fill the index from data[start:end]. Return (offset of the first byte not used, why it stopped)."""
+    swapped = index.file[SWAPPED] == 1
+    header = index.file[RECORD_HEADER]
+    nanoseconds = index.file[NANOSECONDS] == 1
+    link = index.file[LINK_TYPE]
+    offset = start
+    count = 0
+    reason = NEED_MORE
+    while offset + header <= end:
+        captured = file32(data, offset + 8, swapped)
+        if captured > LARGEST_PACKET:
+            reason = CORRUPT
+            break
+        if offset + header + captured > end:
+            break
+        if count == INDEX_ROWS:
+            reason = INDEX_FULL
+            break
+        fraction = file32(data, offset + 4, swapped)
+        if nanoseconds:
+            fraction //= 1000
+        index.times[count] = file32(data, offset, swapped) * 1000000 + fraction
+        index.offsets[count] = offset + header
+        index.captured[count] = captured
+        index.wire[count] = max(captured, min(file32(data, offset + 12, swapped), LARGEST_PACKET))
+        index.links[count] = link
+        count += 1
+        offset += header + captured
+    index.file[COUNT] = count
+    return offset, reason
+
+
+@part
+def _microseconds(high: int, low: int, exponent: int, binary: int, shift_seconds: int) -> int:
+    """Return the time of a pcapng packet from its two halves and the resolution of its interface."""
+    ticks = ((high & 0x7FFFFFFF) << 32) | low
+    if binary == 1:
+        seconds = ticks >> exponent
+        rest = ticks - (seconds << exponent)
+        if exponent > 40:  # or the product below would overflow
+            rest >>= exponent - 40
+            exponent = 40
+        return (seconds + shift_seconds) * 1000000 + ((rest * 1000000) >> exponent)
+    while exponent > 6:
+        ticks //= 10
+        exponent -= 1
+    while exponent < 6:
+        ticks *= 10
+        exponent += 1
+    return ticks + shift_seconds * 1000000
+
+
+@part
+def _read_interface(data: Bytes, start: int, end: int, swapped: bool, index: PacketIndex) -> None:
+    """Remember the interface description in data[start:end] (the body of the block)."""
+    number = index.file[INTERFACES]
+    interface = index.interfaces[number]
+    interface[0] = file16(data, start, swapped)
+    interface[1] = 6  # microseconds unless an option says otherwise
+    interface[2] = 0
+    interface[3] = 0
+    offset = start + 8
+    while offset + 4 <= end:
+        code = file16(data, offset, swapped)
+        length = file16(data, offset + 2, swapped)
+        offset += 4
+        if code == 0 or offset + length > end:
+            break
+        if code == 9 and length >= 1:  # if_tsresol
+            resolution = np.int64(data[np.uint64(offset)])
+            interface[1] = min(resolution & 0x7F, 62 if resolution & 0x80 else 18)
+            interface[2] = resolution >> 7
+        elif code == 14 and length >= 8:  # if_tsoffset
+            low = file32(data, offset + (4 if swapped else 0), swapped)
+            high = file32(data, offset + (0 if swapped else 4), swapped)
+            if high < 0x200:  # later times than the year 70000 are damage
+                interface[3] = (high << 32) | low
+        offset += (length + 3) & ~3
+    index.file[INTERFACES] = number + 1
+
+
+@part
+def _add_packet(
+    data: Bytes, start: int, end: int, kind: int, swapped: bool, index: PacketIndex
+) -> bool:
+    """Add the packet of an enhanced (6) or simple (3) packet block. Return whether it made sense."""
+    count = index.file[COUNT]
+    number = 0
+    head = start + 4
+    if kind == 6:
+        if end - start < 20:
+            return False
+        number = file32(data, start, swapped)
+        head = start + 20
+        captured = file32(data, start + 12, swapped)
+        wire = file32(data, start + 16, swapped)
+    else:
+        if end - start < 4:
+            return False
+        wire = file32(data, start, swapped)
+        captured = min(wire, end - head)
+    if captured > LARGEST_PACKET or head + captured > end:
+        return False
+    time = 0
+    link = -1  # of an interface that the file does not describe
+    if number < index.file[INTERFACES]:
+        interface = index.interfaces[number]
+        link = interface[0]
+        if kind == 6:
+            high = file32(data, start + 4, swapped)
+            low = file32(data, start + 8, swapped)
+            time = _microseconds(high, low, interface[1], interface[2], interface[3])
+        elif count > 0:
+            time = index.times[count - 1]  # simple packets carry no time: take the one before
+    index.times[count] = time
+    index.offsets[count] = head
+    index.captured[count] = captured
+    index.wire[count] = max(captured, min(wire, LARGEST_PACKET))
+    index.links[count] = link
+    index.file[COUNT] = count + 1
+    return True
+
+
+@kernel
+def index_pcapng(data: Bytes, start: int, end: int, index: PacketIndex) -> tuple[int, int]:
+    """Fill the index from data[start:end]. Return (offset of the first byte not used, why it stopped)."""
+    offset = start
+    index.file[COUNT] = 0
+    reason = NEED_MORE
+    while offset + 12 <= end:
+        swapped = index.file[SWAPPED] == 1
+        kind = file32(data, offset, swapped)
+        if kind == 0x0A0D0D0A:
+            magic = big32(data, offset + 8)
+            if magic != 0x1A2B3C4D and magic != 0x4D3C2B1A:
+                reason = CORRUPT
+                break
+            swapped = magic == 0x1A2B3C4D
+        length = file32(data, offset + 4, swapped)
+        if length < 12 or length > LARGEST_BLOCK or length & 3 != 0:
+            reason = CORRUPT
+            break
+        if offset + length > end:
+            break
+        if index.file[COUNT] == INDEX_ROWS:
+            reason = INDEX_FULL
+            break
+        body = offset + 8
+        body_end = offset + length - 4
+        if kind == 0x0A0D0D0A:
+            index.file[SWAPPED] = 1 if swapped else 0
+            index.file[INTERFACES] = 0
+            index.file[SECTIONS] += 1
+        elif kind == 1:
+            if body_end - body < 8 or index.file[INTERFACES] >= MOST_INTERFACES:
+                reason = CORRUPT
+                break
+            _read_interface(data, body, body_end, swapped, index)
+        elif kind == 6 or kind == 3:
+            if not _add_packet(data, body, body_end, kind, swapped, index):
+                reason = CORRUPT
+                break
+        offset += length
+    return offset, reason

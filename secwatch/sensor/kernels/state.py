@@ -1,0 +1,287 @@
+"""The memory of the sensor: flow table, waiting transactions, finished rows, counters.
+
+All of it is numpy arrays of fixed size in one named tuple, so that kernels, the file reader and
+later the capture ring share it, and so that no input can make it grow.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Where the numbers of `SensorState.control` are.
+(
+    PACKETS,
+    BYTES,
+    FIRST_TIME,
+    LAST_TIME,
+    PACKET_TIME,
+    TIME_BACKWARDS,
+    NOT_IP,
+    FRAGMENTS,
+    NEXT_SWEEP,
+    FINISHED,
+    EVENTS,
+    ARENA,
+    FREE_FLOW,
+    FREE_SLOT,
+    OLDEST_SLOT,
+    NEWEST_SLOT,
+    FLOWS_TOTAL,
+    SLOTS_EVICTED,
+    USED_FLOWS,
+    USED_SLOTS,
+    CONTROL_SIZE,
+) = range(21)
+
+# Causes a packet or a record is not (wholly) understood: index into `SensorState.causes`.
+CAUSES = (
+    "",
+    "unknown_link_type",
+    "unknown_interface",
+    "truncated_link",
+    "truncated_mpls",
+    "truncated_ipv4",
+    "bad_ipv4_header",
+    "truncated_ipv6",
+    "bad_ipv6_header",
+    "truncated_ipv6_extension",
+    "bad_ipv6_extension",
+    "truncated_tcp",
+    "bad_tcp_header",
+    "truncated_udp",
+    "bad_udp_header",
+    "truncated_icmp",
+    "truncated_sctp",
+    "malformed_dns",
+    "truncated_dns",
+    "malformed_tls",
+    "truncated_client_hello",
+    "truncated_http_head",
+)
+PACKET_CAUSES = CAUSES[1:17]  # the packet is in no flow; the rest: the packet counts, its contents do not
+(
+    GOOD,
+    UNKNOWN_LINK_TYPE,
+    UNKNOWN_INTERFACE,
+    TRUNCATED_LINK,
+    TRUNCATED_MPLS,
+    TRUNCATED_IPV4,
+    BAD_IPV4_HEADER,
+    TRUNCATED_IPV6,
+    BAD_IPV6_HEADER,
+    TRUNCATED_IPV6_EXTENSION,
+    BAD_IPV6_EXTENSION,
+    TRUNCATED_TCP,
+    BAD_TCP_HEADER,
+    TRUNCATED_UDP,
+    BAD_UDP_HEADER,
+    TRUNCATED_ICMP,
+    TRUNCATED_SCTP,
+    MALFORMED_DNS,
+    TRUNCATED_DNS,
+    MALFORMED_TLS,
+    TRUNCATED_CLIENT_HELLO,
+    TRUNCATED_HTTP_HEAD,
+) = range(len(CAUSES))
+NO_IP = -1  # decode's answer for ARP and other well-formed traffic that carries no IP
+
+# Lists of flows by what ends them; also the first places of `SensorState.settings`.
+LIST_TCP, LIST_UDP, LIST_OTHER, LIST_CLOSED, ACTIVE_TIMEOUT = range(5)
+LISTS = 4
+
+REASONS = ("end", "idle", "active", "evicted", "flush")
+END, IDLE, ACTIVE, EVICTED, FLUSH = range(5)
+
+SERVICES = ("", "dns", "tls", "http", "ssh")
+NO_SERVICE, SERVICE_DNS, SERVICE_TLS, SERVICE_HTTP, SERVICE_SSH = range(5)
+
+KIND_DNS, KIND_TLS, KIND_HTTP = range(1, 4)
+TEXTS = 5  # text columns of an event row at most
+NONE16 = 0xFFFF
+
+SLOT_BYTES = 4096  # of one waiting query, hello or request head
+SLOTS = 16384
+WAITING_PER_FLOW = 64
+ROW_TEXT = 20 * 1024  # no event row writes more text than this
+EVENT_ROWS = 32768
+ARENA_BYTES = 24 << 20
+# Room that must be free before a packet is taken: it can end two flows and finish 64 requests.
+ROOM_FLOWS = 8
+ROOM_EVENTS = 4 * WAITING_PER_FLOW
+ROOM_ARENA = ROOM_EVENTS * ROW_TEXT
+
+FLOW = np.dtype(
+    [
+        ("source_high", "u8"),
+        ("source_low", "u8"),
+        ("destination_high", "u8"),
+        ("destination_low", "u8"),
+        ("first", "i8"),
+        ("last", "i8"),
+        ("listed", "i8"),
+        ("source_packets", "u8"),
+        ("source_bytes", "u8"),
+        ("source_payload", "u8"),
+        ("destination_packets", "u8"),
+        ("destination_bytes", "u8"),
+        ("destination_payload", "u8"),
+        ("history_early", "u8"),
+        ("history_late", "u8"),
+        ("next", "i4"),
+        ("previous", "i4"),
+        ("waiting_head", "i4"),
+        ("waiting_tail", "i4"),
+        ("history_seen", "u4"),
+        ("tag", "u4"),
+        ("source_port", "u2"),
+        ("destination_port", "u2"),
+        ("vlan", "u2"),
+        ("waiting", "u2"),
+        ("icmp_code", "u1"),
+        ("protocol", "u1"),
+        ("version", "u1"),
+        ("one_way", "u1"),
+        ("list", "u1"),
+        ("source_flags", "u1"),
+        ("destination_flags", "u1"),
+        ("source_state", "u1"),
+        ("destination_state", "u1"),
+        ("was_closed", "u1"),
+        ("service", "u1"),
+        ("hellos", "u1"),
+        ("history_length", "u1"),
+        ("reason", "u1"),
+        ("state", "u1"),
+        ("used", "u1"),
+    ],
+    align=True,
+)
+
+PACKET = np.dtype(
+    [
+        ("source_high", "u8"),
+        ("source_low", "u8"),
+        ("destination_high", "u8"),
+        ("destination_low", "u8"),
+        ("time", "i8"),
+        ("ip_bytes", "i8"),
+        ("payload_start", "i8"),
+        ("payload_end", "i8"),
+        ("payload_length", "i8"),
+        ("sequence", "u4"),
+        ("source_port", "u2"),
+        ("destination_port", "u2"),
+        ("vlan", "u2"),
+        ("icmp_code", "u1"),
+        ("protocol", "u1"),
+        ("version", "u1"),
+        ("flags", "u1"),
+        ("one_way", "u1"),
+        ("reply", "u1"),
+        ("later_fragment", "u1"),
+    ],
+    align=True,
+)
+
+SLOT = np.dtype(
+    [
+        ("time", "i8"),
+        ("flow", "i4"),
+        ("next", "i4"),
+        ("previous", "i4"),
+        ("older", "i4"),
+        ("newer", "i4"),
+        ("length", "i4"),
+        ("wanted", "i4"),
+        ("sequence", "u4"),
+        ("number", "u2"),
+        ("kind", "u1"),
+        ("from_source", "u1"),
+        ("collecting", "u1"),
+        ("cut", "u1"),
+    ],
+    align=True,
+)
+
+EVENT = np.dtype(
+    [
+        ("time", "i8"),
+        ("round_trip", "i8"),
+        ("source_high", "u8"),
+        ("source_low", "u8"),
+        ("destination_high", "u8"),
+        ("destination_low", "u8"),
+        ("source_port", "u2"),
+        ("destination_port", "u2"),
+        ("number", "u2"),
+        ("code", "u2"),
+        ("answer", "u2"),
+        ("kind", "u1"),
+        ("protocol", "u1"),
+        ("version", "u1"),
+        ("one_way", "u1"),
+    ],
+    align=True,
+)
+
+Records = NDArray[Any]
+
+
+class SensorState(NamedTuple):
+    """Everything a kernel keeps between packets. Shapes are fixed when it is made."""
+
+    control: NDArray[np.int64]  # (CONTROL_SIZE,)
+    causes: NDArray[np.int64]  # (len(CAUSES),)
+    settings: NDArray[np.int64]  # time-outs in microseconds, by list; then the active time-out
+    heads: NDArray[np.int64]  # (2, LISTS): oldest and newest flow of each list
+    seed: NDArray[np.uint64]  # (1,): keeps senders from choosing hash collisions
+    packet: Records  # PACKET (1,): the packet being looked at
+    table: NDArray[np.int64]  # (2 ** n,): hash << 32 | flow, or -1
+    flows: Records  # FLOW (max_flows,)
+    fragments: NDArray[np.uint64]  # (4096, 2): hash of a fragmented datagram, its ports
+    slots: Records  # SLOT (SLOTS,)
+    slot_data: NDArray[np.uint8]  # (SLOTS * SLOT_BYTES,)
+    finished: Records  # FLOW (batch_rows,)
+    events: Records  # EVENT (EVENT_ROWS,)
+    text_starts: NDArray[np.int64]  # (EVENT_ROWS, TEXTS)
+    text_lengths: NDArray[np.int64]  # (EVENT_ROWS, TEXTS)
+    arena: NDArray[np.uint8]  # (ARENA_BYTES,)
+    scratch: NDArray[np.int64]  # (4, 256): lists of a hello while it is read
+
+
+def new_state(
+    max_flows: int,
+    batch_rows: int,
+    timeouts: tuple[int, int, int, int, int],
+    event_rows: int = EVENT_ROWS,
+    slots: int = SLOTS,
+) -> SensorState:
+    """Return an empty state. `timeouts` are microseconds: tcp, udp, other, closed, active."""
+    table_size = 1 << (2 * max_flows - 1).bit_length()
+    control = np.zeros(CONTROL_SIZE, np.int64)
+    control[[FREE_FLOW, FREE_SLOT, OLDEST_SLOT, NEWEST_SLOT]] = -1  # chains, all empty
+    control[NEXT_SWEEP] = np.iinfo(np.int64).min
+    state = SensorState(
+        control=control,
+        causes=np.zeros(len(CAUSES), np.int64),
+        settings=np.array(timeouts, np.int64),
+        heads=np.full((2, LISTS), -1, np.int64),
+        seed=np.array([secrets.randbits(64)], np.uint64),
+        packet=np.zeros(1, PACKET),
+        table=np.full(table_size, -1, np.int64),
+        flows=np.zeros(max_flows, FLOW),
+        fragments=np.zeros((4096, 2), np.uint64),
+        slots=np.zeros(slots, SLOT),
+        slot_data=np.empty(slots * SLOT_BYTES, np.uint8),
+        finished=np.zeros(batch_rows, FLOW),
+        events=np.zeros(event_rows, EVENT),
+        text_starts=np.zeros((event_rows, TEXTS), np.int64),
+        text_lengths=np.zeros((event_rows, TEXTS), np.int64),
+        arena=np.empty(ARENA_BYTES, np.uint8),
+        scratch=np.zeros((4, 256), np.int64),
+    )
+    return state

@@ -1,0 +1,149 @@
+"""States and history of a connection, in Zeek's words.
+
+The state machine is that of Zeek's TCPSessionAdapter (UpdateInactiveState and its siblings),
+the final state that of conn_state in base/protocols/conn/main.zeek, without sequence numbers:
+a letter of the history is written once per direction.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from secwatch.sensor.kernels.compiler import part
+from secwatch.sensor.kernels.state import Records
+
+INACTIVE, SYN_SENT, SYN_ACK_SENT, PARTIAL, ESTABLISHED, CLOSED, RESET = range(7)
+CONNECTION_STATES = (
+    "S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR", "OTH",
+)  # fmt: skip
+S0, S1, SF, REJ, S2, S3, RSTO, RSTR, RSTOS0, RSTRH, SH, SHR, OTH = range(13)
+HISTORY_LETTERS = "SHADFRIQ^"
+_FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
+
+
+@part
+def note_history(flow: Records, letter: int, from_source: bool) -> None:
+    """Add a letter (index into HISTORY_LETTERS) unless this side has it already. 5 bits a letter."""
+    code = letter * 2 + (0 if from_source else 1)
+    if (np.int64(flow["history_seen"]) >> code) & 1:
+        return
+    flow["history_seen"] |= np.uint32(1 << code)
+    place = np.int64(flow["history_length"])
+    if place < 12:
+        flow["history_early"] |= np.uint64(code + 1) << np.uint64(5 * place)
+    elif place < 24:
+        flow["history_late"] |= np.uint64(code + 1) << np.uint64(5 * (place - 12))
+    flow["history_length"] = place + 1
+
+
+@part
+def _letter(flags: int, payload: int) -> int:
+    """Return the history letter of a segment, -1 for none."""
+    controls = (flags & 1) + ((flags >> 1) & 1) + ((flags >> 2) & 1)
+    if controls > 1:
+        return 6 if flags & _FIN and flags & _RST else 7
+    if flags & _SYN:
+        return 1 if flags & _ACK else 0
+    if flags & _FIN:
+        return 4
+    if flags & _RST:
+        return 5
+    if payload > 0:
+        return 3
+    return 2 if flags & _ACK else -1
+
+
+@part
+def _from_inactive(state: int, peer: int, flags: int, payload: int, is_source: bool) -> tuple[int, int]:
+    """Return the new states of a side that had sent nothing, and of its peer."""
+    if flags & _SYN:
+        if is_source:
+            state = SYN_ACK_SENT if flags & _ACK else SYN_SENT
+        else:
+            if peer == SYN_SENT:
+                peer = ESTABLISHED
+            state = ESTABLISHED
+    if flags & _FIN:
+        state = CLOSED
+    if flags & _RST:
+        state = RESET
+    if state == INACTIVE:
+        if not is_source and payload == 0 and peer == SYN_SENT:
+            return state, peer  # some answer a SYN with an ACK first
+        state = ESTABLISHED if flags & _ACK and peer == ESTABLISHED else PARTIAL
+    return state, peer
+
+
+@part
+def advance(flow: Records, flags: int, payload: int, from_source: bool) -> bool:
+    """Take one segment into account. Return whether the connection is over."""
+    letter = _letter(flags, payload)
+    if letter >= 0:
+        note_history(flow, letter, from_source)
+    if from_source:
+        state, peer = np.int64(flow["source_state"]), np.int64(flow["destination_state"])
+    else:
+        state, peer = np.int64(flow["destination_state"]), np.int64(flow["source_state"])
+    mine = 1 if from_source else 2
+    was_closed = np.int64(flow["was_closed"])
+    if state == INACTIVE:
+        state, peer = _from_inactive(state, peer, flags, payload, from_source)
+    elif state == SYN_SENT or state == SYN_ACK_SENT:
+        if flags & _FIN:
+            state = CLOSED
+        if flags & _RST:
+            state = RESET
+    elif state == ESTABLISHED or state == PARTIAL:
+        if flags & _SYN and state == PARTIAL and peer == INACTIVE and not flags & _ACK:
+            state = SYN_SENT
+        if flags & _FIN and not flags & _RST:
+            state = CLOSED
+            if peer == RESET and was_closed & (3 - mine):
+                peer = CLOSED  # a FIN and then a RST was the peer's normal end
+        if flags & _RST:
+            state = RESET
+    elif state == CLOSED and flags & _RST and peer != CLOSED:
+        state = RESET
+        flow["was_closed"] = was_closed | mine
+    if from_source:
+        flow["source_state"], flow["destination_state"] = state, peer
+    else:
+        flow["destination_state"], flow["source_state"] = state, peer
+    if state == RESET or peer == RESET:
+        return True
+    return (state == CLOSED or peer == CLOSED) and (
+        state == peer or state == INACTIVE or peer == INACTIVE
+    )
+
+
+@part
+def connection_state(flow: Records) -> int:
+    """Return the index into CONNECTION_STATES."""
+    source, destination = np.int64(flow["source_state"]), np.int64(flow["destination_state"])
+    protocol = flow["protocol"]
+    if protocol == 17:
+        if flow["source_packets"] > 0:
+            return SF if flow["destination_packets"] > 0 else S0
+        return SHR if flow["destination_packets"] > 0 else OTH
+    if protocol != 6:
+        return OTH
+    source_silent = source == INACTIVE or source == PARTIAL
+    destination_silent = destination == INACTIVE or destination == PARTIAL
+    if destination == RESET:
+        empty = flow["source_payload"] == 0 and flow["destination_payload"] == 0
+        if source == SYN_SENT or source == SYN_ACK_SENT or (source == RESET and empty):
+            return REJ
+        return RSTRH if source_silent else RSTR
+    if source == RESET:
+        return RSTOS0 if destination_silent else RSTO
+    if source == CLOSED and destination == CLOSED:
+        return SF
+    if source == CLOSED:
+        return SH if destination_silent else S2
+    if destination == CLOSED:
+        return SHR if source_silent else S3
+    if source == SYN_SENT and destination == INACTIVE:
+        return S0
+    if source == ESTABLISHED and destination == ESTABLISHED:
+        return S1
+    return OTH

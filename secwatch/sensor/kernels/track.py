@@ -1,0 +1,151 @@
+"""The loop over packets: decode, find the flow, count, look into the payload."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from secwatch.sensor.kernels.application import see_tcp, see_udp
+from secwatch.sensor.kernels.compiler import kernel, part
+from secwatch.sensor.kernels.decode import decode
+from secwatch.sensor.kernels.flows import (
+    SWEEP_EVERY,
+    create,
+    find,
+    finish,
+    flow_tag,
+    has_room,
+    split,
+    sweep,
+    touch,
+)
+from secwatch.sensor.kernels.index import PacketIndex
+from secwatch.sensor.kernels.reads import Bytes
+from secwatch.sensor.kernels.state import (
+    ACTIVE,
+    ACTIVE_TIMEOUT,
+    BYTES,
+    END,
+    FIRST_TIME,
+    FLUSH,
+    IDLE,
+    LAST_TIME,
+    LIST_CLOSED,
+    LISTS,
+    NEXT_SWEEP,
+    NO_IP,
+    NOT_IP,
+    PACKET_TIME,
+    PACKETS,
+    TIME_BACKWARDS,
+    Records,
+    SensorState,
+)
+from secwatch.sensor.kernels.tcp import advance, note_history
+
+
+@kernel
+def track(state: SensorState, data: Bytes, index: PacketIndex, start: int, count: int) -> int:
+    """Take packets start..count of the index. Return where it stopped: `count`, or earlier when output is full."""
+    for place in range(start, count):
+        if not has_room(state):
+            return place
+        time = index.times[place]
+        _note_time(state, time)
+        if time >= state.control[NEXT_SWEEP]:
+            sweep(state, time)
+            if not has_room(state):
+                # The clock of this packet is noted; taking it up again finds the same time.
+                return place
+        state.control[PACKETS] += 1
+        state.control[BYTES] += index.wire[place]
+        cause = decode(state, data, index.offsets[place], index.captured[place], index.wire[place], index.links[place])
+        if cause == 0:
+            packet = state.packet[0]
+            packet["time"] = time
+            _take(state, data, packet)
+        elif cause == NO_IP:
+            state.control[NOT_IP] += 1
+        else:
+            state.causes[cause] += 1
+    return count
+
+
+@part
+def _note_time(state: SensorState, time: int) -> None:
+    """Keep the clock, and count time running backwards; the heads of the lists are looked at anew then."""
+    if state.control[PACKETS] == 0:
+        state.control[FIRST_TIME] = time
+        state.control[LAST_TIME] = time
+    elif time < state.control[PACKET_TIME]:
+        state.control[TIME_BACKWARDS] += 1
+        if state.control[NEXT_SWEEP] - time > SWEEP_EVERY:
+            state.control[NEXT_SWEEP] = time
+    state.control[FIRST_TIME] = min(state.control[FIRST_TIME], time)
+    state.control[LAST_TIME] = max(state.control[LAST_TIME], time)
+    state.control[PACKET_TIME] = time
+
+
+@part
+def _take(state: SensorState, data: Bytes, packet: Records) -> None:
+    """Count a decoded packet in its flow, and look into its payload."""
+    time = packet["time"]
+    protocol = packet["protocol"]
+    flags = np.int64(packet["flags"])
+    tag = flow_tag(state, packet)
+    number, from_source = find(state, packet, tag)
+    if number >= 0:
+        old = state.flows[np.uint64(number)]
+        if abs(time - old["last"]) > state.settings[np.uint64(old["list"])]:
+            finish(state, number, IDLE)
+            number = -1
+        elif protocol == 6 and old["list"] == LIST_CLOSED and flags & 0x12 == 2:
+            finish(state, number, END)  # the ports are used again
+            number = -1
+        elif time - old["first"] >= state.settings[ACTIVE_TIMEOUT]:
+            split(state, number, ACTIVE, time)
+    if number < 0:
+        number, from_source = create(state, packet, data, tag)
+    _count(state.flows[np.uint64(number)], packet, from_source)
+    closed = False
+    if packet["later_fragment"] == 0:
+        if protocol == 6:
+            closed = advance(state.flows[np.uint64(number)], flags, packet["payload_length"], from_source)
+            touch(state, number, time, closed)
+            if packet["payload_end"] > packet["payload_start"]:
+                see_tcp(state, data, number, packet, from_source)
+            return
+        note_history(state.flows[np.uint64(number)], 3, from_source)
+        if protocol == 17 and packet["payload_end"] > packet["payload_start"]:
+            see_udp(state, data, number, packet, from_source)
+    touch(state, number, time, closed)
+
+
+@part
+def _count(flow: Records, packet: Records, from_source: bool) -> None:
+    """Add the packet to the numbers of its direction."""
+    time = packet["time"]
+    if time > flow["last"]:
+        flow["last"] = time
+    if time < flow["first"]:
+        flow["first"] = time
+    if from_source:
+        flow["source_packets"] += np.uint64(1)
+        flow["source_bytes"] += np.uint64(packet["ip_bytes"])
+        flow["source_payload"] += np.uint64(packet["payload_length"])
+        flow["source_flags"] |= packet["flags"]
+    else:
+        flow["destination_packets"] += np.uint64(1)
+        flow["destination_bytes"] += np.uint64(packet["ip_bytes"])
+        flow["destination_payload"] += np.uint64(packet["payload_length"])
+        flow["destination_flags"] |= packet["flags"]
+
+
+@kernel
+def flush(state: SensorState) -> bool:
+    """Export all flows, oldest first in each list. Return whether all went out; if not, empty the output and go on."""
+    for chain in range(LISTS):
+        while state.heads[0, chain] >= 0:
+            if not has_room(state):
+                return False
+            finish(state, state.heads[0, chain], FLUSH)
+    return True

@@ -1,0 +1,243 @@
+"""Reading a capture file into column batches: the public face of the sensor for files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secwatch.core.columns import ColumnBatch
+from secwatch.core.errors import UnreadableInput
+from secwatch.sensor.batches import BatchMaker
+from secwatch.sensor.kernels import index as finder
+from secwatch.sensor.kernels import state as memory
+from secwatch.sensor.kernels.decode import LINK_TYPES
+from secwatch.sensor.kernels.track import flush, track
+from secwatch.sensor.pcapfile import BLOCK_BYTES, CaptureFile
+
+_CARRY_BYTES = finder.LARGEST_BLOCK + (1 << 16)  # room for a record that began in the block before
+
+
+@dataclass(frozen=True)
+class SensorSettings:
+    """Bounds and time-outs of the sensor.
+
+    Idle time-outs are Zeek's (tcp_inactivity_timeout 5 min, udp and icmp 1 min, tcp_close_delay
+    5 s in base/init-bare.zeek); the active time-out is the 30 min that NetFlow exporters
+    (softflowd, nfstream, Cisco) use. A flow takes 168 bytes, so the default bound takes 190 MB at
+    most, and only what is used of it.
+    """
+
+    max_flows: int = 1 << 20
+    tcp_idle_seconds: int = 300
+    udp_idle_seconds: int = 60
+    other_idle_seconds: int = 60
+    closed_seconds: int = 5
+    active_seconds: int = 1800
+    batch_rows: int = 1 << 16
+
+    def __post_init__(self) -> None:
+        if not 16 <= self.max_flows <= 1 << 24:
+            raise ValueError("max_flows must lie between 16 and 16777216")
+        if not 1024 <= self.batch_rows <= 1 << 20:
+            raise ValueError("batch_rows must lie between 1024 and 1048576")
+        if min(self._seconds()) < 1 or max(self._seconds()) > 10**9:
+            raise ValueError("time-outs must be at least one second")
+
+    def _seconds(self) -> tuple[int, int, int, int, int]:
+        return (
+            self.tcp_idle_seconds,
+            self.udp_idle_seconds,
+            self.other_idle_seconds,
+            self.closed_seconds,
+            self.active_seconds,
+        )
+
+    def new_state(self) -> memory.SensorState:
+        """Return an empty sensor state with these bounds."""
+        tcp, udp, other, closed, active = (seconds * 1_000_000 for seconds in self._seconds())
+        event_rows = min(self.batch_rows, memory.EVENT_ROWS)
+        return memory.new_state(
+            self.max_flows, self.batch_rows, (tcp, udp, other, closed, active), event_rows
+        )
+
+
+@dataclass(frozen=True)
+class SensorCounters:
+    """What the sensor has seen. Times are microseconds since 1970, None before the first packet.
+
+    `malformed` counts by cause: packets that are in no flow (kernels.state.PACKET_CAUSES), events
+    that could not be read, and damage of the file. Every packet is in a flow, in `not_ip` (ARP
+    and the like), or in one of the packet causes.
+    """
+
+    packets: int
+    bytes: int
+    flows: int
+    events: Mapping[str, int]
+    malformed: Mapping[str, int]
+    not_ip: int
+    dropped: int
+    time_backwards: int
+    first_time: int | None
+    last_time: int | None
+    fragments: int = 0
+    evicted_transactions: int = 0
+
+    def malformed_packets(self) -> int:
+        """Return how many packets are in no flow because they could not be decoded."""
+        return sum(self.malformed.get(cause, 0) for cause in memory.PACKET_CAUSES)
+
+
+class FlowReader:
+    """Reads one capture file once. Use it as a context manager.
+
+    Raise UnreadableInput at once if the file cannot be opened or is no capture, and from
+    `batches` if its link type is unknown or reading fails. Damage within the file is no error:
+    all before it is read and it is counted in `counters.malformed` as truncated_file,
+    corrupt_record, corrupt_block or corrupt_compression.
+    """
+
+    def __init__(self, path: str, *, settings: SensorSettings | None = None):
+        settings = settings or SensorSettings()
+        self._capture = CaptureFile(path)
+        try:
+            self._check_link_type()
+        except UnreadableInput:
+            self._capture.close()
+            raise
+        self._state = settings.new_state()
+        self._index = finder.new_index()
+        self._maker = BatchMaker(self._state)
+        self._damage: dict[str, int] = {}
+        self._identity: str | None = None
+        self._prepare_index()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._capture.close()
+
+    @property
+    def counters(self) -> SensorCounters:
+        """The counters so far; final when `batches` is exhausted."""
+        return make_counters(self._state, self._maker.event_counts, self._damage)
+
+    @property
+    def progress(self) -> tuple[int, int | None]:
+        """Bytes of the stored file read so far, and its size if it is a file."""
+        return self._capture.bytes_read, self._capture.size
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of the file as stored. Raise RuntimeError before `batches` is exhausted."""
+        if self._identity is None:
+            raise RuntimeError("the identity of a capture is known when all of it has been read")
+        return self._identity
+
+    def batches(self) -> Iterator[ColumnBatch]:
+        """Yield the rows of flows, dns, tls and http as they are finished, at most batch_rows a batch."""
+        for block, start, end in self._blocks():
+            yield from self._take_block(block, start, end)
+        while not flush(self._state):
+            yield from self._maker.drain()
+        yield from self._maker.drain()
+        self._identity = self._capture.identity()
+
+    def _check_link_type(self) -> None:
+        link = self._capture.format.link_type
+        if link >= 0 and link not in LINK_TYPES:
+            name = "standard input" if self._capture.path == "-" else self._capture.path
+            raise UnreadableInput(
+                f"{name} has link type {link}, which the sensor does not know",
+                "capture on an Ethernet interface, or on `any`",
+            )
+
+    def _prepare_index(self) -> None:
+        kind = self._capture.format
+        self._index.file[finder.SWAPPED] = kind.swapped
+        self._index.file[finder.RECORD_HEADER] = kind.record_header
+        self._index.file[finder.NANOSECONDS] = kind.nanoseconds
+        self._index.file[finder.LINK_TYPE] = kind.link_type
+
+    def _blocks(self) -> Iterator[tuple[NDArray[np.uint8], int, int]]:
+        """Yield (buffer, start, end) with whole records as far as they are read; two buffers take turns.
+
+        `_left` is where the consumer stopped; what lies behind it begins the next block.
+        """
+        buffers = [np.empty(_CARRY_BYTES + BLOCK_BYTES, np.uint8) for _ in range(2)]
+        hashing: list[Future[None] | None] = [None, None]
+        self._left, end, turn = _CARRY_BYTES, _CARRY_BYTES, 0
+        skip = self._capture.format.header_bytes
+        while True:
+            pending = hashing[turn]
+            if pending is not None:
+                pending.result()
+            start = _CARRY_BYTES - (end - self._left)
+            buffers[turn][start:_CARRY_BYTES] = buffers[1 - turn][self._left : end]
+            free = memoryview(buffers[turn])[_CARRY_BYTES:]
+            size = self._capture.read_into(free)
+            if not size:
+                break
+            hashing[turn] = self._capture.hash_plain(free[:size])
+            end = _CARRY_BYTES + size
+            self._left = start + skip
+            skip = 0
+            yield buffers[turn], self._left, end
+            if self._damage:
+                return
+            turn = 1 - turn
+        if self._capture.damage:
+            self._damage[self._capture.damage] = 1
+        elif end > self._left:
+            self._damage["truncated_file"] = 1
+
+    def _take_block(self, block: NDArray[np.uint8], start: int, end: int) -> Iterator[ColumnBatch]:
+        reason = finder.INDEX_FULL
+        find = finder.index_pcapng if self._capture.format.pcapng else finder.index_pcap
+        while reason == finder.INDEX_FULL:
+            start, reason = find(block, start, end, self._index)
+            count = int(self._index.file[finder.COUNT])
+            done = 0
+            while True:
+                done = track(self._state, block, self._index, done, count)
+                if done == count:
+                    break
+                yield from self._maker.drain()
+        self._left = start
+        if reason == finder.CORRUPT:
+            self._damage["corrupt_block" if self._capture.format.pcapng else "corrupt_record"] = 1
+
+
+def make_counters(
+    state: memory.SensorState, events: Mapping[str, int], damage: Mapping[str, int], dropped: int = 0
+) -> SensorCounters:
+    """Return the counters of a sensor state."""
+    control = [int(value) for value in state.control]
+    malformed = {
+        cause: int(count) for cause, count in zip(memory.CAUSES, state.causes, strict=True) if count
+    }
+    malformed.update(damage)
+    seen = control[memory.PACKETS] > 0
+    return SensorCounters(
+        packets=control[memory.PACKETS],
+        bytes=control[memory.BYTES],
+        flows=control[memory.FLOWS_TOTAL],
+        events=dict(events),
+        malformed=malformed,
+        not_ip=control[memory.NOT_IP],
+        dropped=dropped,
+        time_backwards=control[memory.TIME_BACKWARDS],
+        first_time=control[memory.FIRST_TIME] if seen else None,
+        last_time=control[memory.LAST_TIME] if seen else None,
+        fragments=control[memory.FRAGMENTS],
+        evicted_transactions=control[memory.SLOTS_EVICTED],
+    )
