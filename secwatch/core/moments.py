@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -34,3 +34,8 @@ def week_of(day: date) -> tuple[date, date]:
     """Return Monday and Sunday of the ISO week that holds the day."""
     monday = day - timedelta(days=day.weekday())
     return monday, monday + timedelta(days=6)
+
+
+def in_zone(moment: datetime, zone: tzinfo) -> str:
+    """Return a moment as people in that time zone read it: `2026-11-23 22:00`."""
+    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M")

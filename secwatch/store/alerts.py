@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import isnan
 from typing import Any, cast
 
 from sqlite_utils import Database
 
+from secwatch.core.escape import storable, storable_json
 from secwatch.core.model import Alert, Finding, Origin, Severity, Text
 from secwatch.core.moments import from_text, to_text
 
@@ -24,7 +26,7 @@ class Changes:
 
 def canonical(key: Mapping[str, Any]) -> str:
     """Return a key as canonical JSON: sorted, without spaces, NULL as an explicit value."""
-    return json.dumps(dict(key), sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return storable_json(json.dumps(dict(key), sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str))
 
 
 def record(database: Database, findings: Iterable[Finding], now: datetime) -> Changes:
@@ -144,13 +146,13 @@ def _to_row(finding: Finding) -> dict[str, Any]:
         "origin": finding.origin.value,
         "severity": int(finding.severity),
         "organisation": finding.organisation,
-        "source": finding.source,
-        "target": finding.target,
+        "source": None if finding.source is None else storable(finding.source),
+        "target": None if finding.target is None else storable(finding.target),
         "first_seen": to_text(finding.first_seen),
         "last_seen": to_text(finding.last_seen),
         "count": finding.count,
-        "score": finding.score,
-        "details": json.dumps(details, ensure_ascii=False, default=str),
+        "score": 0.0 if isnan(finding.score) else finding.score,
+        "details": storable_json(json.dumps(details, ensure_ascii=False, default=str)),
     }
 
 

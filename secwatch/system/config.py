@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from secwatch.core.errors import ConfigurationInvalid
 from secwatch.system.paths import CONFIGURATION_NAME, Place
-from secwatch.system.settings import Settings
+from secwatch.system.settings import General, Settings
 
 _MAX_BYTES = 4 << 20
 ENVIRONMENT_PREFIX = "SECWATCH_"
@@ -118,6 +119,11 @@ def _inherit_policies(merged: dict[str, Any]) -> None:
 
 
 def _references(merged: Mapping[str, Any]) -> Iterator[str]:
+    zone = merged.get("general", {}).get("time_zone", General().time_zone)
+    try:
+        ZoneInfo(zone)
+    except (LookupError, ValueError, OSError):
+        yield f"configuration: table [general], key time_zone: there is no time zone {zone!r}"
     backup = merged.get("backup", {})
     repositories = backup.get("repositories", {})
     for name, job in backup.get("jobs", {}).items():

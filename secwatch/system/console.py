@@ -15,13 +15,14 @@ from typing import Any
 
 import msgspec
 from rich.box import ASCII2, SIMPLE_HEAD
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from secwatch.core.errors import SecwatchError
-from secwatch.core.escape import visible
+from secwatch.core.escape import unambiguous, visible
+from secwatch.core.wrapping import cells, wrap
 
 # Without a terminal there is no width to ask for: cron mails and files get this one.
 PLAIN_WIDTH = 100
@@ -110,14 +111,42 @@ def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[obj
     terminals set up for Chinese do: then only ASCII draws the lines.
     """
     right = styles.pop("right", ())
-    box = ASCII2 if os.environ.get("SECWATCH_AMBIGUOUS") == "2" else SIMPLE_HEAD
+    box = ASCII2 if ambiguous_is_wide() else SIMPLE_HEAD
     styles.setdefault("pad_edge", box is ASCII2)
     result = Table(title=title, box=box, title_justify="left", title_style="bold", show_edge=box is ASCII2, **styles)
     for name in columns:
         result.add_column(name, justify="right" if name in right else "left", overflow="fold")
     for row in rows:
-        result.add_row(*(cell if isinstance(cell, Text) else Text(visible(str(cell))) for cell in row))
+        result.add_row(*(cell if isinstance(cell, Text) else Text(harmless(str(cell))) for cell in row))
     return result
+
+
+def ambiguous_is_wide() -> bool:
+    """Return whether the terminal draws characters of ambiguous width two cells wide."""
+    return os.environ.get("SECWATCH_AMBIGUOUS") == "2"
+
+
+def harmless(text: str, limit: int = 500) -> str:
+    """Return ingested text as a terminal may show it: hidden characters visible, widths certain."""
+    shown = visible(text, limit)
+    return unambiguous(shown) if ambiguous_is_wide() else shown
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """Ingested text in lines that fit, broken as Chinese is; later lines are indented by the lead's width."""
+
+    text: str
+    lead: str = ""
+    style: str = ""
+    limit: int = 4000
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        """Yield the lines for the width at hand; `lead` stands before the first of them."""
+        hanging = cells(self.lead)
+        lines = wrap(harmless(self.text, self.limit), options.max_width - hanging)
+        for number, line in enumerate(lines):
+            yield Text(f"{' ' * hanging if number else self.lead}{line}", style=self.style)
 
 
 @contextmanager
