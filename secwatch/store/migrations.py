@@ -71,6 +71,7 @@ CREATE TABLE alerts (
 ) STRICT;
 CREATE INDEX alerts_key ON alerts (detection, key, last_seen);
 CREATE INDEX alerts_last_seen ON alerts (last_seen);
+CREATE INDEX alerts_first_seen ON alerts (first_seen);
 
 CREATE TABLE warnings (
     id INTEGER PRIMARY KEY,
