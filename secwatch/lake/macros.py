@@ -33,8 +33,33 @@ MACROS = (
         "Shannon entropy of the characters of a text, in bits a character",
     ),
     Macro(
-        "address_is_multicast(address)",
-        "(address LIKE '22_.%' OR address LIKE '23_.%' OR address LIKE 'ff__:%' OR address LIKE '%.255')",
-        "whether an address is a multicast or an IPv4 broadcast one",
+        "last_label(name)",
+        "regexp_extract(name, '[^.]+$')",
+        "the last label of a domain name, its top-level domain",
+    ),
+    Macro(
+        "address_is_shared(address)",
+        "regexp_matches(address, '^(22[4-9]|23[0-9])[.]|^ff[0-9a-f]{2}:|[.]255$')",
+        "whether an address is a multicast one or looks like an IPv4 broadcast",
+    ),
+    Macro(
+        "address_is_private(address)",
+        "regexp_matches(address, '^(10|127)[.]|^192[.]168[.]|^169[.]254[.]|^172[.](1[6-9]|2[0-9]|3[01])[.]"
+        "|^100[.](6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])[.]|^f[cd][0-9a-f]{2}:|^fe[89ab][0-9a-f]:|^::1$')",
+        "whether an address is private, link-local, shared or loopback (RFC 1918, 3927, 4193, 6598)",
+    ),
+    Macro(
+        "some_of(value)", "list_slice(list_sort(list(DISTINCT value)), 1, 20)", "the first 20 distinct values, sorted"
+    ),
+    Macro(
+        "quartile(value, share)",
+        "quantile_cont(value, share)",
+        "the value below which that share lies (0.25, 0.5, 0.75)",
+    ),
+    Macro("median_deviation(value)", "mad(value)", "the median of the distances from the median"),
+    Macro(
+        "seconds_between(before, after)",
+        "(epoch_us(after) - epoch_us(before)) / 1e6",
+        "seconds from one moment to another",
     ),
 )

@@ -37,7 +37,7 @@ def test_every_table_keeps_every_column_and_its_type(tmp_path: Path, name: str) 
 
 
 def test_missing_values_are_null_and_times_are_utc(tmp_path: Path) -> None:
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "time": "2026-11-23T14:00:00Z",
             "query": "a.example",

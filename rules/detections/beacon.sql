@@ -1,0 +1,179 @@
+/*
+id = "beacon"
+title.zh = "周期性外联 (疑似木马回连)"
+title.en = "Regular calls to one outside address (beacon)"
+description.zh = "一台主机以均匀的间隔、相近的大小反复连接同一个外部地址: 受控主机就是这样等待命令的。"
+description.en = "A host called one outside address again and again at even intervals with calls of even size: how an infected host asks for orders."
+attack = ["T1071.001"]
+aspect = "host"
+severity = 3
+confidence = 0.6
+consumes = ["flows"]
+window_seconds = 21600
+every_seconds = 600
+key = ["source", "target", "port"]
+owner = ["source", "target"]
+suppress_seconds = 86400
+false_positives.zh = "自动更新、云监控、邮件客户端和推送服务 (写入 intel/periodic_services.txt)。"
+false_positives.en = "Updates, cloud monitoring, mail clients and push services (write them into intel/periodic_services.txt)."
+response.zh = "查明来源主机上发起连接的进程和目标地址的归属; 无法解释时隔离主机、取证, 并在边界封锁目标。"
+response.en = "Find the process on the source that calls, and who owns the address called; if nobody can explain it, isolate the host, secure the evidence and block the address at the border."
+reference = ["https://attack.mitre.org/techniques/T1071/001/", "https://github.com/activecm/rita/blob/main/analysis/beacons.go"]
+
+[params.minimum_connections]
+value = 20
+unit = "connections of one source to one outside address and port in 6 h"
+source = "network.md section 2: with 8 connections 4 false positives on 54 benign captures; from 20 on timing is worth a score"
+
+[params.minimum_span_seconds]
+value = 60
+unit = "seconds from the first connection to the last: a page that loads makes many even calls too, but quickly"
+source = "Slips test-cc capture: 22 calls in 64 s"
+
+[params.minimum_score]
+value = 0.8
+unit = "score from 0 to 1, half timing and half size, as RITA computes both"
+source = "RITA: medium from 0.7, high from 0.9; the lower tier left out because two of its four parts need hours of data"
+
+[params.wide_enough_seconds]
+value = 10
+unit = "seconds between the quartiles, below which their skew means nothing"
+source = "RITA analysis/beacons.go: Bowley skewness is 0 when Q3 - Q1 < 10"
+
+[params.common_share]
+value = 0.5
+unit = "share of all sources that call the same address, from which it is a common service"
+source = "RITA modifier: prevalence >= 50 % takes 0.15 off"
+
+[params.common_minimum]
+value = 5
+unit = "sources there must be for a share to mean anything"
+source = "ours: with fewer, two hosts are already half"
+
+[params.common_discount]
+value = 0.15
+unit = "what a common service takes off the score"
+source = "RITA modifier, prevalence"
+
+[params.time_port]
+value = 123
+unit = "port of NTP, regular by its nature"
+source = "RFC 5905"
+
+[params.name_port]
+value = 53
+unit = "port of DNS, which has a detection of its own"
+source = "RFC 1035"
+
+[lists]
+periodic = "periodic_services.txt"
+*/
+WITH calls AS (
+    SELECT
+        source_address, destination_address, destination_port, first_seen, last_seen, fresh,
+        source_payload_bytes AS size
+    FROM flows
+    WHERE transport IN ('tcp', 'udp')
+      AND source_packets > 0
+      AND destination_packets > 0
+      AND destination_port NOT IN ($time_port, $name_port)
+      AND NOT address_is_private(destination_address)
+      AND NOT address_is_shared(destination_address)
+      AND NOT list_contains($periodic, destination_address)
+),
+pairs AS (
+    SELECT
+        source_address, destination_address, destination_port,
+        min(first_seen) AS first_seen, max(last_seen) AS last_seen,
+        count(*) AS calls, count(*) FILTER (WHERE fresh) AS new_calls,
+        quartile(size, 0.25) AS size_low, quartile(size, 0.5) AS size_middle, quartile(size, 0.75) AS size_high,
+        median_deviation(size) AS size_deviation
+    FROM calls
+    GROUP BY source_address, destination_address, destination_port
+    HAVING count(*) >= $minimum_connections
+       AND seconds_between(min(first_seen), max(last_seen)) >= $minimum_span_seconds
+),
+gaps AS (
+    SELECT
+        calls.source_address, calls.destination_address, calls.destination_port,
+        seconds_between(
+            lag(calls.first_seen) OVER (
+                PARTITION BY calls.source_address, calls.destination_address, calls.destination_port
+                ORDER BY calls.first_seen
+            ),
+            calls.first_seen
+        ) AS gap
+    FROM calls
+    JOIN pairs
+      ON calls.source_address = pairs.source_address
+     AND calls.destination_address = pairs.destination_address
+     AND calls.destination_port = pairs.destination_port
+),
+timing AS (
+    SELECT
+        source_address, destination_address, destination_port,
+        quartile(gap, 0.25) AS low, quartile(gap, 0.5) AS middle, quartile(gap, 0.75) AS high,
+        median_deviation(gap) AS deviation
+    FROM gaps
+    WHERE gap > 0
+    GROUP BY source_address, destination_address, destination_port
+    HAVING count(*) >= $minimum_connections / 2
+),
+popularity AS (
+    SELECT destination_address, count(DISTINCT source_address) AS callers
+    FROM calls
+    GROUP BY destination_address
+),
+scores AS (
+    SELECT
+        pairs.source_address, pairs.destination_address, pairs.destination_port, pairs.first_seen, pairs.last_seen,
+        pairs.calls, pairs.new_calls, timing.middle, timing.deviation, pairs.size_middle, popularity.callers,
+        (
+            CASE
+                WHEN high - low < $wide_enough_seconds OR middle = low OR middle = high THEN 1
+                ELSE 1 - abs((low + high - 2 * middle) / (high - low))
+            END
+            + CASE WHEN middle >= 1 THEN greatest((middle - deviation) / middle, 0) ELSE 1 END
+        ) / 2 AS time_score,
+        (
+            CASE
+                WHEN size_high - size_low < $wide_enough_seconds OR size_middle = size_low OR size_middle = size_high
+                THEN 1
+                ELSE 1 - abs((size_low + size_high - 2 * size_middle) / (size_high - size_low))
+            END
+            + CASE WHEN size_middle >= 1 THEN greatest((size_middle - size_deviation) / size_middle, 0) ELSE 0 END
+        ) / 2 AS size_score,
+        CASE
+            WHEN popularity.callers >= $common_share * (SELECT count(DISTINCT source_address) FROM calls)
+             AND popularity.callers >= $common_minimum
+            THEN $common_discount
+            ELSE 0
+        END AS discount
+    FROM pairs
+    JOIN timing
+      ON pairs.source_address = timing.source_address
+     AND pairs.destination_address = timing.destination_address
+     AND pairs.destination_port = timing.destination_port
+    JOIN popularity ON pairs.destination_address = popularity.destination_address
+)
+SELECT
+    source_address AS source,
+    destination_address AS target,
+    destination_port AS port,
+    first_seen,
+    last_seen,
+    calls AS count,
+    new_calls AS new_count,
+    round((time_score + size_score) / 2 - discount, 3) AS score,
+    {
+        port: destination_port,
+        calls: calls,
+        every_seconds: round(middle, 1),
+        deviation_seconds: round(deviation, 1),
+        typical_bytes: size_middle,
+        time_score: round(time_score, 3),
+        size_score: round(size_score, 3),
+        callers: callers
+    } AS evidence
+FROM scores
+WHERE (time_score + size_score) / 2 - discount >= $minimum_score

@@ -1,0 +1,91 @@
+/*
+id = "dns_tunnel"
+title.zh = "DNS 隧道"
+title.en = "DNS tunnel"
+description.zh = "一个地址在十分钟内查询同一域名下许多又长又乱的名称: 数据可能藏在域名里进出。"
+description.en = "One address asked for many long or random names below one domain within ten minutes: data may leave and enter inside the names."
+attack = ["T1071.004", "T1048"]
+aspect = "data"
+severity = 3
+confidence = 0.7
+consumes = ["dns"]
+window_seconds = 600
+every_seconds = 60
+key = ["source", "domain"]
+owner = ["source", "target"]
+suppress_seconds = 7200
+false_positives.zh = "DNS 黑名单查询和内容分发网络 (intel/dnsbl.txt 与 intel/busy_domains.txt 可补充); 转发全单位查询的 DNS 服务器。"
+false_positives.en = "Block-list look-ups and content networks (add to intel/dnsbl.txt and intel/busy_domains.txt); a resolver that forwards for a whole department."
+response.zh = "隔离来源主机, 查明发起查询的进程; 在解析器上封锁该域名; 估算外传的数据量 (查询数乘以名称长度)。"
+response.en = "Isolate the source, find the process that asks; block the domain at the resolver; estimate what left (queries times length of the names)."
+reference = ["https://attack.mitre.org/techniques/T1071/004/", "https://github.com/activecm/rita"]
+
+[params.minimum_names]
+value = 50
+unit = "distinct names below one domain, of one source, in 600 s"
+source = "RITA reports C2 over DNS from 100 subdomains a day; of 54 benign captures 1 had 20 below one domain, none had 50"
+
+[params.longest_usual]
+value = 20
+unit = "mean characters before the domain, from which names are long"
+source = "tunnels here: 41 and more (iodine, dnscat); nDPI flags labels over 48, Maltrail over 24"
+
+[params.random_bits]
+value = 3.5
+unit = "mean bits of Shannon entropy a character, from which names are random"
+source = "Maltrail: NXDOMAIN label entropy over 3.5"
+
+[lists]
+block_lists = "dnsbl.txt"
+busy = "busy_domains.txt"
+*/
+-- No top-level domain has a digit (but for xn--) or more than 24 letters: names that end so have no registered
+-- domain, as dnscat2 makes them when it talks to its server directly; they count as one domain.
+WITH asked AS (
+    SELECT
+        source_address, destination_address, query, time, fresh,
+        CASE
+            WHEN length(last_label(query)) > 24 THEN '(none)'
+            WHEN regexp_matches(last_label(query), '[0-9]') AND last_label(query) NOT LIKE 'xn--%' THEN '(none)'
+            ELSE registered_domain(query)
+        END AS domain
+    FROM dns
+    WHERE query LIKE '%.%'
+      AND query NOT LIKE '%.arpa'
+      AND query NOT LIKE '%.local'
+      AND NOT address_is_shared(destination_address)
+),
+hidden AS (
+    SELECT
+        source_address, destination_address, query, time, fresh, domain,
+        CASE WHEN domain = '(none)' THEN query ELSE left(query, length(query) - length(domain)) END AS content
+    FROM asked
+    WHERE NOT list_contains($block_lists, domain) AND NOT list_contains($busy, domain)
+),
+-- Only what can be a tunnel by the number of its names is looked at letter by letter.
+crowded AS (
+    SELECT source_address, domain
+    FROM hidden
+    GROUP BY source_address, domain
+    HAVING count(DISTINCT query) >= $minimum_names
+)
+SELECT
+    hidden.source_address AS source,
+    min(hidden.destination_address) AS target,
+    hidden.domain AS domain,
+    min(hidden.time) AS first_seen,
+    max(hidden.time) AS last_seen,
+    count(*) AS count,
+    count(*) FILTER (WHERE hidden.fresh) AS new_count,
+    count(DISTINCT hidden.query) AS score,
+    {
+        domain: hidden.domain,
+        names: count(DISTINCT hidden.query),
+        mean_length: round(avg(length(hidden.content)), 1),
+        mean_entropy: round(avg(text_entropy(hidden.content)), 2),
+        example: left(min(hidden.query), 120)
+    } AS evidence
+FROM hidden
+JOIN crowded ON hidden.source_address = crowded.source_address AND hidden.domain = crowded.domain
+GROUP BY hidden.source_address, hidden.domain
+HAVING avg(length(hidden.content)) >= $longest_usual OR avg(text_entropy(hidden.content)) >= $random_bits

@@ -1,0 +1,116 @@
+"""What the lake holds: inputs that were read, and the files they gave. A file without a row here does not exist."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from sqlite_utils import Database
+
+from secwatch.core.moments import to_text
+
+
+@dataclass(frozen=True)
+class RecordedFile:
+    """One Parquet file: path below the lake, its table and input, its time range in µs (both included)."""
+
+    path: str
+    table: str
+    rows: int
+    bytes: int
+    first_time: int
+    last_time: int
+    input_id: int = 0
+
+
+@dataclass(frozen=True)
+class ReadInput:
+    """An input that was read. identity is the SHA-256 of its bytes, quick_identity a cheap hint ('' for none)."""
+
+    identity: str
+    quick_identity: str
+    name: str
+    read_at: datetime
+    first_time: int | None
+    last_time: int | None
+    counters: Mapping[str, Any]
+
+
+def recorded_paths(database: Database) -> frozenset[str]:
+    """Return the paths of all recorded files."""
+    return frozenset(row["path"] for row in database.query("SELECT path FROM lake_files"))
+
+
+def files(
+    database: Database,
+    *,
+    since: int | None = None,
+    until: int | None = None,
+    without_inputs: Sequence[int] = (),
+) -> Sequence[RecordedFile]:
+    """Return the recorded files with rows between two times (µs, both included), by table and time."""
+    rows = database.query(
+        "SELECT * FROM lake_files WHERE (:since IS NULL OR last_time >= :since)"
+        " AND (:until IS NULL OR first_time <= :until) ORDER BY table_name, first_time, path",
+        {"since": since, "until": until},
+    )
+    return [
+        RecordedFile(
+            row["path"],
+            row["table_name"],
+            row["rows"],
+            row["bytes"],
+            row["first_time"],
+            row["last_time"],
+            row["input_id"],
+        )
+        for row in rows
+        if row["input_id"] not in without_inputs
+    ]
+
+
+def inputs_by_identity(database: Database, identity: str) -> Sequence[int]:
+    """Return the numbers of the inputs with these very bytes."""
+    return [row["id"] for row in database.query("SELECT id FROM inputs WHERE identity = ? ORDER BY id", [identity])]
+
+
+def identities_by_hint(database: Database, quick_identity: str) -> frozenset[str]:
+    """Return the identities of the inputs that gave this quick identity."""
+    rows = database.query("SELECT identity FROM inputs WHERE quick_identity = ?", [quick_identity])
+    return frozenset(row["identity"] for row in rows)
+
+
+def add_input(database: Database, read: ReadInput, produced: Sequence[RecordedFile]) -> int:
+    """Record an input and its files; return its number. Call it inside a transaction."""
+    row = {
+        "identity": read.identity,
+        "quick_identity": read.quick_identity,
+        "name": read.name,
+        "read_at": to_text(read.read_at),
+        "first_time": read.first_time,
+        "last_time": read.last_time,
+        "counters": json.dumps(dict(read.counters), ensure_ascii=False),
+    }
+    number = cast("int", database.table("inputs").insert(row).last_pk)
+    database.table("lake_files").insert_all(
+        {
+            "path": item.path,
+            "input_id": number,
+            "table_name": item.table,
+            "rows": item.rows,
+            "bytes": item.bytes,
+            "first_time": item.first_time,
+            "last_time": item.last_time,
+        }
+        for item in produced
+    )
+    return number
+
+
+def remove_inputs(database: Database, numbers: Sequence[int]) -> None:
+    """Forget inputs and their files. Call it inside a transaction; the files go with the next clean-up."""
+    for number in numbers:
+        database.execute("DELETE FROM inputs WHERE id = ?", [number])
