@@ -1,0 +1,2 @@
+rem An encoded command that downloads nothing: inventory scripts are started like this.
+powershell.exe -NoProfile -EncodedCommand RwBlAHQALQBDAG8AbQBwAHUAdABlAHIASQBuAGYAbwAgAHwAIABTAGUAbABlAGMAdAAtAE8AYgBqAGUAYwB0ACAATwBzAE4AYQBtAGUALAAgAE8AcwBWAGUAcgBzAGkAbwBuACAAfAAgAE8AdQB0AC0ARgBpAGwAZQAgAEMAOgBcAGkAbgB2AGUAbgB0AG8AcgB5AC4AdAB4AHQA
