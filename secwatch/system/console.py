@@ -89,7 +89,9 @@ def _write_file(path: Path, output: Output, data: Any, renderables: Sequence[Ren
             if output.json:
                 stream.write(encode(data) + "\n")
             else:
-                console = Console(file=stream, width=PLAIN_WIDTH, no_color=True, highlight=False, markup=False)
+                console = Console(
+                    file=stream, width=PLAIN_WIDTH, no_color=True, highlight=False, markup=False, emoji=False
+                )
                 _print(console, renderables)
         partial.rename(path)
     except OSError as error:

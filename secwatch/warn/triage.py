@@ -9,8 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlite_utils import Database
-
 from secwatch.core import durations
 from secwatch.core.level import (
     Inputs,
@@ -25,6 +23,7 @@ from secwatch.core.model import EarlyWarning, Level, Organisation, Text, Warning
 from secwatch.core.ownership import Ownership
 from secwatch.store import alerts, warnings
 from secwatch.store.warnings import Facts, Group
+from secwatch.system.database import Database
 from secwatch.system.settings import Settings
 
 _UNOWNED = Text(

@@ -1,0 +1,1 @@
+"""Rendering a stored bulletin: one document, several forms, either language."""

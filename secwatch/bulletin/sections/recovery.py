@@ -1,0 +1,94 @@
+"""Backups and disaster recovery: every job's last success, its objectives, and whether it is proven."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from secwatch.bulletin.document import Cell, Column, Section, Table
+from secwatch.bulletin.material import JobState, Material
+from secwatch.bulletin.sections.threats import clip
+from secwatch.core.durations import in_words
+from secwatch.core.model import Origin, Text
+from secwatch.core.moments import in_zone
+
+ROWS = 40
+_NEVER = Text("无", "never")
+
+
+def recovery(material: Material) -> Section:
+    """Return the section; jobs that keep their promises least come first."""
+    title = Text("备份与灾难恢复", "Backup and disaster recovery")
+    jobs = material.backups.jobs
+    if not jobs:
+        none = Text(
+            "没有配置备份作业，恢复能力无从判断。", "No backup job is configured: nothing can be said of recovery."
+        )
+        return Section("recovery", title, (none, *_anomalies(material)))
+    met = sum(1 for job in jobs if job.rpo_met)
+    verified = sum(1 for job in jobs if job.verified_at)
+    drilled = sum(1 for job in jobs if job.drilled_at)
+    lead = Text(
+        f"备份作业 {len(jobs)} 个：{met} 个达到恢复点目标，{verified} 个经验证，{drilled} 个经恢复演练。",
+        f"{len(jobs)} backup jobs: {met} meet their recovery point objective, {verified} are verified, "
+        f"{drilled} were drilled.",
+    )
+    columns = (
+        Column(Text("作业", "Job")),
+        Column(Text("单位", "Organisation")),
+        Column(Text("最近成功", "Last success")),
+        Column(Text("恢复点目标", "RPO")),
+        Column(Text("最近验证", "Verified")),
+        Column(Text("最近演练", "Drilled")),
+    )
+    ordered = sorted(jobs, key=lambda job: (job.rpo_met, bool(job.verified_at), bool(job.drilled_at), job.job))
+    rows = tuple(_row(material, job) for job in ordered[:ROWS])
+    notes = [
+        Text(
+            "各作业为编制时的状态。恢复点目标：最近一次成功备份距今不超过目标时长。",
+            "Jobs as they stood when this was composed. RPO: the newest good backup is no older than the objective.",
+        ),
+    ]
+    if len(jobs) > ROWS:
+        notes.append(Text(f"另有 {len(jobs) - ROWS} 个作业未列出。", f"{len(jobs) - ROWS} more jobs are not listed."))
+    return Section("recovery", title, (lead, *_anomalies(material)), (Table(columns, rows),), notes=tuple(notes))
+
+
+def _anomalies(material: Material) -> tuple[Text, ...]:
+    number = sum(row.alerts for row in material.of_origin(Origin.BACKUP))
+    if not number:
+        return ()
+    return (Text(f"新增备份异常告警 {number} 条。", f"{number} new alerts of strange backups."),)
+
+
+def _row(material: Material, job: JobState) -> tuple[Cell, ...]:
+    target = in_words(job.rpo_seconds)
+    objective = (
+        Text(f"达标（{target}）", f"met ({target})")
+        if job.rpo_met
+        else Text(f"未达标（{target}）", f"missed ({target})")
+    )
+    return (
+        Cell(clip(Text(job.job, job.job), 40)),
+        Cell(clip(material.name(job.organisation))),
+        _when(material, job.last_success),
+        Cell(objective, "good" if job.rpo_met else "bad"),
+        _when(material, job.verified_at),
+        _drill(material, job),
+    )
+
+
+def _when(material: Material, moment: datetime | None) -> Cell:
+    if moment is None:
+        return Cell(_NEVER, "bad")
+    return Cell(Text(*(in_zone(moment, material.zone),) * 2))
+
+
+def _drill(material: Material, job: JobState) -> Cell:
+    when = _when(material, job.drilled_at)
+    if job.drilled_at is None or job.drill_seconds is None:
+        return when
+    took, within = in_words(job.drill_seconds), job.drill_seconds <= job.rto_seconds
+    return Cell(
+        Text(f"{when.text.zh}，用时 {took}", f"{when.text.en}, took {took}"),
+        "" if within else "bad",
+    )
