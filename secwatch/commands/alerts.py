@@ -1,0 +1,209 @@
+"""`secwatch alerts`: what the detections, scans and backups have stated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+from rich.table import Table
+from rich.text import Text as Styled
+
+from secwatch.commands.application import Application, Group, language_option, output_options, pass_application
+from secwatch.commands.moments import MOMENT
+from secwatch.core.errors import ExitCode, UsageProblem
+from secwatch.core.model import Alert, Severity, Text
+from secwatch.core.moments import to_text
+from secwatch.system.console import Output, show, table
+
+EXIT_CODES = "Exit codes: 0 done, 2 usage, 4 alerts at or above --fail-on."
+_STYLES = {Severity.LOW: "", Severity.MEDIUM: "yellow", Severity.HIGH: "red", Severity.CRITICAL: "bold red"}
+
+
+@click.group(cls=Group, name="alerts")
+def command() -> None:
+    """Look at alerts.
+
+    \b
+    Example:
+      secwatch alerts list --since 24h
+      secwatch alerts show 1
+    """
+
+
+@command.command(name="list", epilog=EXIT_CODES)
+@click.option("--since", type=MOMENT, help="Seen at or after this: 24h, 7d, 2026-11-23.")
+@click.option("--severity", type=click.IntRange(1, 4), default=1, help="At least this severity, 1 to 4.")
+@click.option("--organisation", metavar="CODE", help="Of this organisation.")
+@click.option("--detection", metavar="ID", help="Of this detection.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="At most so many.")
+@click.option("--fail-on", type=click.IntRange(1, 4), help="End with code 4 if one is at least this severe.")
+@language_option
+@output_options
+@pass_application
+def list_(
+    application: Application,
+    since: datetime | None,
+    severity: int,
+    organisation: str | None,
+    detection: str | None,
+    limit: int,
+    fail_on: int | None,
+    output: Output,
+) -> int:
+    """List alerts, the newest first.
+
+    \b
+    Example:
+      secwatch alerts list --since 24h --severity 3
+      secwatch alerts list --organisation FIN --json
+    """
+    from secwatch.store import alerts
+
+    found = alerts.select(
+        application.database,
+        since=since,
+        minimum_severity=severity,
+        organisation=organisation,
+        detection=detection,
+        limit=limit,
+    )
+    nothing = Text("没有告警", "there are no alerts").to(application.language)
+    show(output, {"items": [as_data(alert) for alert in found]}, listing(found, application) if found else nothing)
+    worst = max((alert.finding.severity for alert in found), default=0)
+    return ExitCode.FINDINGS if fail_on is not None and worst >= fail_on else ExitCode.DONE
+
+
+@command.command(name="show", epilog=EXIT_CODES)
+@click.argument("identifier", metavar="ID", type=click.IntRange(1))
+@language_option
+@output_options
+@pass_application
+def show_one(application: Application, identifier: int, output: Output) -> None:
+    """Show everything about one alert: facts, evidence, and what to do.
+
+    \b
+    Example:
+      secwatch alerts show 1 --lang en
+    """
+    from secwatch.store import alerts
+
+    alert = alerts.find(application.database, identifier)
+    if alert is None:
+        raise UsageProblem(f"there is no alert {identifier}", "secwatch alerts list")
+    show(output, as_data(alert, full=True), _facts(alert, application), *_response(alert, application))
+
+
+def as_data(alert: Alert, *, full: bool = False) -> dict[str, Any]:
+    """Return an alert as JSON shows it; with `full` everything that is known of it."""
+    finding = alert.finding
+    data: dict[str, Any] = {
+        "id": alert.id,
+        "detection": finding.detection,
+        "title": finding.title.zh,
+        "title_english": finding.title.en,
+        "severity": int(finding.severity),
+        "source": finding.source,
+        "target": finding.target,
+        "first_seen": to_text(finding.first_seen),
+        "last_seen": to_text(finding.last_seen),
+        "count": finding.count,
+        "organisation": finding.organisation,
+    }
+    if full:
+        data |= {
+            "origin": finding.origin.value,
+            "score": finding.score,
+            "confidence": finding.confidence,
+            "aspect": finding.aspect,
+            "attack": list(finding.attack),
+            "key": dict(finding.key),
+            "evidence": dict(finding.evidence),
+            "response": finding.response.zh,
+            "response_english": finding.response.en,
+            "created_at": to_text(alert.created_at),
+            "updated_at": to_text(alert.updated_at),
+        }
+    return data
+
+
+def listing(alerts: Sequence[Alert], application: Application) -> Table:
+    """Return alerts as a table for people, times in the configured zone."""
+    chinese = application.language == "zh"
+    columns = (
+        ["编号", "级别", "标题", "来源", "目标", "单位", "次数", "最近"]
+        if chinese
+        else ["id", "severity", "title", "source", "target", "org", "count", "last seen"]
+    )
+    rows = [
+        (
+            alert.id,
+            _severity(alert.finding.severity, application),
+            alert.finding.title.to(application.language),
+            alert.finding.source or "",
+            alert.finding.target or "",
+            alert.finding.organisation or "",
+            alert.finding.count,
+            local(alert.finding.last_seen, application),
+        )
+        for alert in alerts
+    ]
+    return table(None, columns, rows, right=(columns[0], columns[6]))
+
+
+def local(moment: datetime, application: Application) -> str:
+    """Return a moment to the minute in the time zone of the city."""
+    from zoneinfo import ZoneInfo
+
+    return f"{moment.astimezone(ZoneInfo(application.settings.general.time_zone)):%Y-%m-%d %H:%M}"
+
+
+def _severity(severity: Severity, application: Application) -> Styled:
+    return Styled(severity.label.to(application.language), style=_STYLES[severity])
+
+
+def _facts(alert: Alert, application: Application) -> Table:
+    language = application.language
+    finding = alert.finding
+    labels = {
+        "detection": Text("检测", "detection"),
+        "severity": Text("严重程度", "severity"),
+        "confidence": Text("可信度", "confidence"),
+        "organisation": Text("责任单位", "organisation"),
+        "source": Text("来源", "source"),
+        "target": Text("目标", "target"),
+        "first_seen": Text("首次", "first seen"),
+        "last_seen": Text("最近", "last seen"),
+        "count": Text("次数", "count"),
+        "score": Text("分值", "score"),
+        "attack": Text("ATT&CK", "ATT&CK"),
+    }
+    data = as_data(alert, full=True)
+    data["severity"] = _severity(finding.severity, application)
+    data["attack"] = " ".join(finding.attack)
+    data |= {name: local(getattr(finding, name), application) for name in ("first_seen", "last_seen")}
+    data["organisation"] = _owner(finding.organisation, application)
+    rows = [(text.to(language), data[name] if data[name] is not None else "") for name, text in labels.items()]
+    rows.extend((f"  {name}", _words(value)) for name, value in finding.evidence.items())
+    return table(f"{alert.id}  {finding.title.to(language)}", ["", ""], rows, show_header=False)
+
+
+def _owner(code: str | None, application: Application) -> str:
+    for organisation in application.organisations:
+        if organisation.code == code:
+            return f"{code} {organisation.name.to(application.language)}"
+    return code or ""
+
+
+def _words(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _response(alert: Alert, application: Application) -> list[Styled]:
+    """What the admin should do is the detection's own text; it may come from a user's file."""
+    from secwatch.core.escape import visible
+
+    response = alert.finding.response.to(application.language)
+    label = Text("处置: ", "What to do: ").to(application.language)
+    return [Styled(f"\n{label}{visible(response, 2000)}")] if response else []

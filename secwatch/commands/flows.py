@@ -1,0 +1,141 @@
+"""`secwatch flows`: questions to the lake in SQL."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from secwatch.commands.application import Application, Group, output_options, pass_application
+from secwatch.core.errors import UsageProblem
+from secwatch.core.escape import visible
+from secwatch.system.console import Output, note, show, table
+
+if TYPE_CHECKING:
+    from secwatch.lake.query import Result
+
+EXIT_CODES = "Exit codes: 0 done, 1 the query failed or was refused, 2 usage."
+# A spreadsheet runs a cell that begins so (OWASP, CSV injection).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@click.group(cls=Group, name="flows")
+def command() -> None:
+    """Ask questions of the flows and events in SQL.
+
+    \b
+    Example:
+      secwatch flows tables
+      secwatch flows query "SELECT service, count(*) FROM flows GROUP BY 1 ORDER BY 2 DESC"
+    """
+
+
+@command.command(epilog=EXIT_CODES)
+@click.argument("sql", metavar="SQL")
+@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1_000_000), default=1000, show_default=True, help="At most so many rows."
+)
+@output_options
+@pass_application
+def query(application: Application, sql: str, as_csv: bool, limit: int, output: Output) -> None:
+    """Run one SELECT over the recorded flows, dns, tls and http; - reads it from standard input.
+
+    It runs in a process of its own that can read the lake and nothing else, and change nothing.
+
+    \b
+    Example:
+      secwatch flows query "SELECT query, count(*) AS n FROM dns GROUP BY 1 ORDER BY n DESC" --limit 20
+      secwatch flows query "SELECT * FROM flows WHERE destination_port = 22" --csv -o ssh.csv
+    """
+    from secwatch.lake import query as lake
+    from secwatch.lake.protocol import File
+    from secwatch.store import lake as store
+
+    if as_csv and output.json:
+        raise UsageProblem("--json and --csv do not go together", "secwatch flows query --help")
+    sql = sys.stdin.read(1 << 20) if sql == "-" else sql
+    files: dict[str, list[File]] = {}
+    for item in store.files(application.database):
+        files.setdefault(item.table, []).append(File(item.path, item.first_time, item.last_time))
+    result = lake.query(application.place.lake, files, sql, limit=limit, bounds=application.settings.detect)
+    if result.truncated:
+        note(f"secwatch: there are more than {limit} rows; see more with --limit", output)
+    if as_csv:
+        _show_csv(result, output)
+        return
+    items = [dict(zip(result.names, row, strict=True)) for row in result.rows]
+    rows = [[_cell(value) for value in row] for row in result.rows]
+    show(output, {"items": items, "truncated": result.truncated}, table(None, result.names, rows))
+
+
+@command.command(epilog=EXIT_CODES)
+@output_options
+@pass_application
+def tables(application: Application, output: Output) -> None:
+    """List the tables, their columns and what they mean, and the functions beyond plain SQL.
+
+    \b
+    Example:
+      secwatch flows tables
+    """
+    from secwatch.core.columns import TABLES
+    from secwatch.lake.macros import MACROS
+
+    items = [
+        {
+            "table": item.name,
+            "time_column": item.time_column,
+            "columns": [
+                {"name": column.name, "type": column.kind.value, "meaning": column.meaning, "zeek": column.zeek}
+                for column in item.columns
+            ],
+        }
+        for item in TABLES.values()
+    ]
+    functions = [{"signature": macro.signature, "meaning": macro.meaning} for macro in MACROS]
+    shown = [
+        table(
+            item.name,
+            ["column", "type", "meaning"],
+            [(column.name, column.kind.value, column.meaning) for column in item.columns],
+        )
+        for item in TABLES.values()
+    ]
+    shown.append(table("functions", ["function", "meaning"], [(item.signature, item.meaning) for item in MACROS]))
+    show(output, {"items": items, "functions": functions}, *shown)
+
+
+def _cell(value: Any) -> object:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ", ".join(str(_cell(item)) for item in value)
+    return value
+
+
+def _show_csv(result: Result, output: Output) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(map(_csv_cell, result.names))
+    writer.writerows([_csv_cell(value) for value in row] for row in result.rows)
+    if output.path and output.path != "-":
+        target = Path(output.path)
+        partial = target.with_name(f".{target.name}.partial")
+        partial.write_text(text.getvalue(), encoding="utf-8")
+        partial.rename(target)
+    else:
+        sys.stdout.write(text.getvalue())
+
+
+def _csv_cell(value: Any) -> object:
+    """Ingested text may aim at the spreadsheet that opens it: no control character, no formula."""
+    shown = _cell(value)
+    if not isinstance(shown, str):
+        return shown
+    shown = visible(shown, 100_000)
+    return f"'{shown}" if shown.startswith(_FORMULA) else shown

@@ -1,0 +1,131 @@
+"""`secwatch sense`: packets into flows, events and alerts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from secwatch.commands.application import Application, Group, language_option, output_options, pass_application
+from secwatch.core.durations import in_words
+from secwatch.core.errors import ExitCode, UnreadableInput
+from secwatch.core.model import Text
+from secwatch.system.console import Output, note, progress, show, table
+
+if TYPE_CHECKING:
+    from secwatch.pipeline import ReadSummary
+
+EXIT_CODES = "Exit codes: 0 done, 3 something could not be read or evaluated, 11 another run is writing."
+
+_LABELS = {
+    "inputs": Text("输入", "inputs"),
+    "packets": Text("报文", "packets"),
+    "bytes": Text("字节", "bytes"),
+    "flows": Text("网络流", "flows"),
+    "not_ip": Text("非 IP 报文", "packets that are not IP"),
+    "dropped": Text("丢失报文", "packets dropped"),
+    "alerts": Text("告警 (新增或更新)", "alerts opened or added to"),
+    "seconds": Text("用时", "time"),
+}
+
+
+@click.group(cls=Group, name="sense")
+def command() -> None:
+    """Read packets into flows, events and alerts.
+
+    \b
+    Example:
+      secwatch sense read office.pcap
+      zcat old.pcap.gz | secwatch sense read -
+    """
+
+
+@command.command(epilog=EXIT_CODES)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option("--again", is_flag=True, help="Read inputs anew that were read before, and replace what they gave.")
+@language_option
+@output_options
+@pass_application
+def read(application: Application, files: tuple[str, ...], again: bool, output: Output) -> int:
+    """Read capture files (pcap, pcapng; plain, gzip, zstd; - for standard input).
+
+    Flows and protocol events go into the lake, the detections look at what is new, and what they
+    state becomes alerts. Reading the same bytes twice adds nothing.
+
+    \b
+    Example:
+      secwatch sense read monday.pcap tuesday.pcap.gz
+      secwatch alerts list
+    """
+    from secwatch.pipeline import read_inputs
+
+    with progress("sense", output) as line:
+        summary = read_inputs(
+            application.place,
+            application.settings,
+            application.database,
+            application.ownership,
+            files,
+            again=again,
+            on_progress=lambda path, done, total: line.update(done, total, Path(path).name),
+            now=lambda: datetime.now(UTC),
+        )
+    failed = [item for item in summary.inputs if item.error]
+    if failed and len(summary.inputs) == 1:
+        raise UnreadableInput(failed[0].error or "", failed[0].hint)
+    for item in failed:
+        note(f"secwatch: {item.error}", output)
+    for problem in (*summary.problems, *(text for item in summary.inputs for text in item.problems)):
+        note(f"secwatch: not evaluated: {problem}", output)
+    show(output, as_data(summary), *_renderables(summary, application))
+    return ExitCode.INCOMPLETE if summary.incomplete else ExitCode.DONE
+
+
+def as_data(summary: ReadSummary) -> dict[str, Any]:
+    """Return a reading run as JSON shows it."""
+    inputs = [{**asdict(item), "alerts": len(item.alerts)} for item in summary.inputs]
+    return {
+        "packets": summary.total("packets"),
+        "bytes": summary.total("bytes"),
+        "flows": summary.total("flows"),
+        "events": summary.totals("events"),
+        "alerts": len(summary.alerts),
+        "alert_ids": list(summary.alerts),
+        "malformed": summary.totals("malformed"),
+        "not_ip": summary.total("not_ip"),
+        "dropped": summary.total("dropped"),
+        "seconds": round(summary.seconds, 3),
+        "inputs": inputs,
+        "problems": list(summary.problems),
+    }
+
+
+def _renderables(summary: ReadSummary, application: Application) -> list[Any]:
+    language = application.language
+    data = as_data(summary)
+    words = {
+        "read": Text("已读", "read"),
+        "known": Text("以前已读", "read before"),
+        "unreadable": Text("不可读", "unreadable"),
+    }
+    counts = {kind: sum(item.result == kind for item in summary.inputs) for kind in words}
+    separator = "、" if language == "zh" else ", "
+    inputs = separator.join(f"{count} {words[kind].to(language)}" for kind, count in counts.items() if count)
+    rows: list[tuple[str, str]] = [(_LABELS["inputs"].to(language), inputs)]
+    rows.extend((_LABELS[name].to(language), f"{data[name]:,}") for name in ("packets", "bytes", "flows"))
+    rows.extend((name, f"{count:,}") for name, count in data["events"].items())
+    rows.extend((_LABELS[name].to(language), f"{data[name]:,}") for name in ("not_ip", "dropped") if data[name])
+    rows.extend((f"! {cause}", f"{count:,}") for cause, count in data["malformed"].items())
+    rows.append((_LABELS["alerts"].to(language), f"{data['alerts']:,}"))
+    rows.append((_LABELS["seconds"].to(language), in_words(summary.seconds)))
+    shown: list[Any] = [table(None, ["", ""], rows, show_header=False)]
+    if summary.alerts:
+        from secwatch.commands.alerts import listing
+        from secwatch.store import alerts
+
+        found = [alert for number in summary.alerts[-20:] if (alert := alerts.find(application.database, number))]
+        shown.append(listing(found, application))
+    return shown
