@@ -53,13 +53,16 @@ def finish(database: Database, run: int, outcome: Outcome, now: datetime) -> Non
     )
 
 
-def close_died(database: Database, job: str, now: datetime) -> tuple[RunRecord, ...]:
-    """Close the open runs of a job as interrupted and return them. Call it only while holding the job's lock."""
+def close_died(database: Database, job: str, verbs: Sequence[Verb], now: datetime) -> tuple[RunRecord, ...]:
+    """Close the open runs of these verbs as interrupted and return them. Only for the holder of the job's lock."""
+    marks = ", ".join("?" for _ in verbs)
+    chosen = f"job = ? AND ended_at IS NULL AND verb IN ({marks})"
+    message = "it ended without a word: killed, or the machine went down"
     with database.atomic():
-        rows = list(database.query("SELECT * FROM runs WHERE job = ? AND ended_at IS NULL ORDER BY id", [job]))
+        rows = list(database.query(f"SELECT * FROM runs WHERE {chosen} ORDER BY id", [job, *verbs]))  # noqa: S608
         database.execute(
-            "UPDATE runs SET ended_at = ?, result = ?, message = ? WHERE job = ? AND ended_at IS NULL",
-            [to_text(now), Result.INTERRUPTED.value, "it ended without a word: killed, or the machine went down", job],
+            f"UPDATE runs SET ended_at = ?, result = ?, message = ? WHERE {chosen}",  # noqa: S608
+            [to_text(now), Result.INTERRUPTED.value, message, job, *verbs],
         )
     return tuple(_run(row) for row in rows)
 
@@ -143,8 +146,10 @@ def snapshots(database: Database, job: Job, limit: int = 1000) -> Sequence[Snaps
 
 
 def last_snapshots(database: Database) -> dict[tuple[str, str], SnapshotRecord]:
-    """Return the newest snapshot by (job, repository)."""
-    rows = database.query("SELECT *, max(time) FROM snapshots WHERE missing_since IS NULL GROUP BY job, repository")
+    """Return the newest snapshot that was seen made, by (job, repository)."""
+    rows = database.query(
+        "SELECT *, max(time) FROM snapshots WHERE missing_since IS NULL AND adopted = 0 GROUP BY job, repository"
+    )
     return {(row["job"], row["repository"]): _snapshot(row) for row in rows}
 
 

@@ -27,7 +27,7 @@ class Key:
 
 
 @contextmanager
-def key_for(repository: Repository) -> Iterator[Key]:
+def key_for(repository: Repository, job: str) -> Iterator[Key]:
     """Give one restic process the password of the repository.
 
     Raise WrongPassword if it cannot be had, Refused for a file that others could read or have written.
@@ -37,14 +37,14 @@ def key_for(repository: Repository) -> Iterator[Key]:
         with _piped(password) as key:
             yield key
         return
-    yield Key(str(_credential(repository) if repository.password_credential else _checked_file(repository)))
+    yield Key(str(_credential(repository, job) if repository.password_credential else _checked_file(repository, job)))
 
 
-def _checked_file(repository: Repository) -> Path:
+def _checked_file(repository: Repository, job: str) -> Path:
     path = repository.password_file
     if path is None:
         raise WrongPassword(f"repository {repository.name} has no password", "secwatch config check")
-    found = _status(path, repository)
+    found = _status(path, repository, job)
     if found.st_uid not in (os.geteuid(), 0):
         raise Refused(f"the password file {path} belongs to somebody else", f"chown {os.geteuid()} {path}")
     if stat.S_IMODE(found.st_mode) & 0o077:
@@ -53,7 +53,7 @@ def _checked_file(repository: Repository) -> Path:
     return path
 
 
-def _credential(repository: Repository) -> Path:
+def _credential(repository: Repository, job: str) -> Path:
     """systemd guards this directory itself; its files may carry a group bit that stands for an access list."""
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     if not directory:
@@ -62,17 +62,17 @@ def _credential(repository: Repository) -> Path:
             "run it as a systemd service with LoadCredential=, or use password_file",
         )
     path = Path(directory) / str(repository.password_credential)
-    _status(path, repository)
+    _status(path, repository, job)
     return path
 
 
-def _status(path: Path, repository: Repository) -> os.stat_result:
+def _status(path: Path, repository: Repository, job: str) -> os.stat_result:
     try:
         found = path.stat()
     except FileNotFoundError as error:
         raise WrongPassword(
             f"the password file {path} of repository {repository.name} is missing",
-            "put it back; for a new repository make one: secwatch backup init JOB --new-password",
+            f"put it back; for a new repository make one: secwatch backup init {job} --new-password",
         ) from error
     except OSError as error:
         raise WrongPassword(

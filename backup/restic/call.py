@@ -131,7 +131,7 @@ def call(
             on_event(event)
 
     prepare(restic.cache)
-    with key_for(restic.repository) as key:
+    with key_for(restic.repository, restic.job) as key:
         done = process.run(
             [restic.program, *arguments],
             timeout=restic.timeout if timeout is None else timeout,
