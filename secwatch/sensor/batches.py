@@ -169,7 +169,5 @@ def _gather(source: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArr
 def _addresses(records: Records, side: str) -> TextColumn:
     offsets = np.zeros(len(records) + 1, np.int32)
     arena = np.empty(len(records) * kernels.LONGEST_ADDRESS, np.uint8)
-    size = kernels.write_addresses(
-        records["version"], records[f"{side}_high"], records[f"{side}_low"], offsets, arena
-    )
+    size = kernels.write_addresses(records["version"], records[f"{side}_high"], records[f"{side}_low"], offsets, arena)
     return TextColumn(offsets, arena[:size].copy())

@@ -7,6 +7,7 @@ of the ones seen before (clients repeat themselves).
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -39,7 +40,7 @@ def _map(texts: TextColumn, compute: Callable[[bytes], bytes], known: dict[bytes
     data = texts.data.tobytes()
     bounds = texts.offsets.tolist()
     results = []
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in itertools.pairwise(bounds):
         text = data[start:end]
         result = known.get(text)
         if result is None:

@@ -62,9 +62,7 @@ class SensorSettings:
         """Return an empty sensor state with these bounds."""
         tcp, udp, other, closed, active = (seconds * 1_000_000 for seconds in self._seconds())
         event_rows = min(self.batch_rows, memory.EVENT_ROWS)
-        return memory.new_state(
-            self.max_flows, self.batch_rows, (tcp, udp, other, closed, active), event_rows
-        )
+        return memory.new_state(self.max_flows, self.batch_rows, (tcp, udp, other, closed, active), event_rows)
 
 
 @dataclass(frozen=True)
@@ -183,7 +181,7 @@ class FlowReader:
                 pending.result()
             start = _CARRY_BYTES - (end - self._left)
             buffers[turn][start:_CARRY_BYTES] = buffers[1 - turn][self._left : end]
-            free = memoryview(buffers[turn])[_CARRY_BYTES:]
+            free = buffers[turn].data[_CARRY_BYTES:]
             size = self._capture.read_into(free)
             if not size:
                 break
@@ -222,9 +220,7 @@ def make_counters(
 ) -> SensorCounters:
     """Return the counters of a sensor state."""
     control = [int(value) for value in state.control]
-    malformed = {
-        cause: int(count) for cause, count in zip(memory.CAUSES, state.causes, strict=True) if count
-    }
+    malformed = {cause: int(count) for cause, count in zip(memory.CAUSES, state.causes, strict=True) if count}
     malformed.update(damage)
     seen = control[memory.PACKETS] > 0
     return SensorCounters(

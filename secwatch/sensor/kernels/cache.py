@@ -112,7 +112,7 @@ def _forget_old_versions(base: Path) -> None:
     for version in versions[_KEPT_VERSIONS - 1 :]:
         for folder, _, files in os.walk(version, topdown=False):
             for name in files:
-                _ignore_errors(os.unlink, os.path.join(folder, name))
+                _ignore_errors(os.unlink, f"{folder}/{name}")
             _ignore_errors(os.rmdir, folder)
 
 

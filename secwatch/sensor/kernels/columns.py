@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from secwatch.sensor.kernels.community import put_community_id
 from secwatch.sensor.kernels.compiler import kernel
-from secwatch.sensor.kernels.reads import Bytes
+from secwatch.sensor.kernels.reads import Bytes, signed
 from secwatch.sensor.kernels.state import Records
 from secwatch.sensor.kernels.text import put, put_ipv4, put_ipv6
 
@@ -29,7 +29,7 @@ def write_addresses(
     for row in range(len(version)):
         offsets[row] = place
         if version[row] == 4:
-            place = put_ipv4(arena, place, np.int64(low[row]))
+            place = put_ipv4(arena, place, signed(low[row]))
         else:
             place = put_ipv6(arena, place, high[row], low[row])
     offsets[len(version)] = place
@@ -48,9 +48,7 @@ def write_community_ids(records: Records, offsets: Offsets, arena: Bytes, words:
 
 
 @kernel
-def write_histories(
-    early: NDArray[np.uint64], late: NDArray[np.uint64], offsets: Offsets, arena: Bytes
-) -> int:
+def write_histories(early: NDArray[np.uint64], late: NDArray[np.uint64], offsets: Offsets, arena: Bytes) -> int:
     """Write the histories of flow records; `arena` holds LONGEST_HISTORY bytes a row."""
     place = 0
     for row in range(len(early)):
@@ -58,7 +56,7 @@ def write_histories(
         for half in range(2):
             packed = early[row] if half == 0 else late[row]
             while packed:
-                place = put(arena, place, np.int64(_LETTERS[packed & np.uint64(31)]))
+                place = put(arena, place, signed(_LETTERS[packed & np.uint64(31)]))
                 packed >>= np.uint64(5)
     offsets[len(early)] = place
     return place
@@ -88,7 +86,7 @@ def count_items(source: Bytes, starts: NDArray[np.int64], lengths: NDArray[np.in
         place = starts[row]
         end = place + lengths[row]
         while place + 2 <= end:
-            place += 2 + np.int64(source[np.uint64(place)]) + np.int64(source[np.uint64(place + 1)]) * 256
+            place += 2 + signed(source[np.uint64(place)]) + signed(source[np.uint64(place + 1)]) * 256
             total += 1
     offsets[len(starts)] = total
     return total
@@ -108,7 +106,7 @@ def find_items(
         place = starts[row]
         end = place + lengths[row]
         while place + 2 <= end:
-            size = np.int64(source[np.uint64(place)]) + np.int64(source[np.uint64(place + 1)]) * 256
+            size = signed(source[np.uint64(place)]) + signed(source[np.uint64(place + 1)]) * 256
             item_starts[item] = place + 2
             item_lengths[item] = size
             place += 2 + size

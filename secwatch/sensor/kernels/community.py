@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secwatch.sensor.kernels.compiler import part
-from secwatch.sensor.kernels.reads import Bytes
-from secwatch.sensor.kernels.state import Records
+from secwatch.sensor.kernels.reads import Bytes, signed
+from secwatch.sensor.kernels.state import Record
 from secwatch.sensor.kernels.text import put
 
 _BASE64 = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", np.uint8)
@@ -66,28 +66,30 @@ def _add_address(words: NDArray[np.uint32], place: int, version: int, high: np.u
     """Put the 4 or 16 bytes of an address into the block."""
     if version == 6:
         for shift in range(56, -8, -8):
-            place = _add_byte(words, place, np.int64((high >> np.uint64(shift)) & np.uint64(255)))
+            place = _add_byte(words, place, signed((high >> np.uint64(shift)) & np.uint64(255)))
         for shift in range(56, 24, -8):
-            place = _add_byte(words, place, np.int64((low >> np.uint64(shift)) & np.uint64(255)))
+            place = _add_byte(words, place, signed((low >> np.uint64(shift)) & np.uint64(255)))
     for shift in range(24, -8, -8):
-        place = _add_byte(words, place, np.int64((low >> np.uint64(shift)) & np.uint64(255)))
+        place = _add_byte(words, place, signed((low >> np.uint64(shift)) & np.uint64(255)))
     return place
 
 
 @part
-def put_community_id(arena: Bytes, place: int, record: Records, words: NDArray[np.uint32]) -> int:
+def put_community_id(arena: Bytes, place: int, record: Record, words: NDArray[np.uint32]) -> int:
     """Write the 30 characters of the Community ID of a flow or event record."""
     for index in range(16):
         words[index] = 0
-    high, low, port = record["source_high"], record["source_low"], np.int64(record["source_port"])
+    high, low, port = record["source_high"], record["source_low"], signed(record["source_port"])
     other_high, other_low = record["destination_high"], record["destination_low"]
-    other_port = np.int64(record["destination_port"])
-    smaller = high < other_high or (high == other_high and (low < other_low or (low == other_low and port < other_port)))
+    other_port = signed(record["destination_port"])
+    smaller = high < other_high or (
+        high == other_high and (low < other_low or (low == other_low and port < other_port))
+    )
     if not smaller and record["one_way"] == 0:
         high, other_high = other_high, high
         low, other_low = other_low, low
         port, other_port = other_port, port
-    version, protocol = np.int64(record["version"]), np.int64(record["protocol"])
+    version, protocol = signed(record["version"]), signed(record["protocol"])
     size = _add_address(words, 2, version, high, low)  # after the seed, two zero bytes
     size = _add_address(words, size, version, other_high, other_low)
     size = _add_byte(words, size, protocol) + 1
@@ -105,6 +107,6 @@ def put_community_id(arena: Bytes, place: int, record: Records, words: NDArray[n
         held += 32
         while held >= 6:
             held -= 6
-            place = put(arena, place, np.int64(_BASE64[(bits >> np.uint64(held)) & np.uint64(63)]))
-    place = put(arena, place, np.int64(_BASE64[(bits << np.uint64(2)) & np.uint64(63)]))
+            place = put(arena, place, signed(_BASE64[(bits >> np.uint64(held)) & np.uint64(63)]))
+    place = put(arena, place, signed(_BASE64[(bits << np.uint64(2)) & np.uint64(63)]))
     return put(arena, place, 61)

@@ -3,29 +3,32 @@
 `kernel` is an entry point: cached on disk, and it releases the interpreter lock. `part` is a
 piece of a kernel, compiled into every kernel that calls it. No kernel may use wraparound
 indices: offsets are signed while they are computed and unsigned when they index.
+
+Kernels allocate nothing, so numba's reference counting is off (`_nrt`): counting the arrays of
+the state at every access made the packet loop nine times slower (0.46 against 4.1 million
+packets a second).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
 from secwatch.sensor.kernels import CACHE
 
-numba.config.CACHE_DIR = str(CACHE)  # also right when somebody imported numba before us
+# Also right when somebody imported numba before us.
+numba.config.CACHE_DIR = str(CACHE)  # type: ignore[attr-defined]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def kernel(function: Function) -> Function:
     """Compile an entry point."""
-    compiled: Function = numba.njit(cache=True, nogil=True)(function)
-    return compiled
+    return cast(Function, numba.njit(cache=True, nogil=True, _nrt=False)(function))
 
 
 def part(function: Function) -> Function:
     """Compile a piece that only kernels call."""
-    compiled: Function = numba.njit(nogil=True)(function)
-    return compiled
+    return cast(Function, numba.njit(nogil=True, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))

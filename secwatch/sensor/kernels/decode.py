@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from secwatch.sensor.kernels.compiler import part
-from secwatch.sensor.kernels.reads import Bytes, big16, big32, big64, byte
+from secwatch.sensor.kernels.reads import Bytes, big16, big32, big64, byte, signed
 from secwatch.sensor.kernels.state import (
     BAD_IPV4_HEADER,
     BAD_IPV6_EXTENSION,
@@ -30,7 +30,7 @@ from secwatch.sensor.kernels.state import (
     TRUNCATED_UDP,
     UNKNOWN_INTERFACE,
     UNKNOWN_LINK_TYPE,
-    Records,
+    Record,
     SensorState,
 )
 
@@ -74,7 +74,7 @@ def decode(state: SensorState, data: Bytes, start: int, captured: int, wire: int
 
 
 @part
-def _link(packet: Records, data: Bytes, start: int, end: int, link: int) -> tuple[int, int]:
+def _link(packet: Record, data: Bytes, start: int, end: int, link: int) -> tuple[int, int]:
     """Return (offset of the network header, EtherType), or (-1, cause)."""
     if link == 1:
         if start + 14 > end:
@@ -111,7 +111,7 @@ def _by_version(data: Bytes, offset: int, end: int) -> tuple[int, int]:
 
 
 @part
-def _tags(packet: Records, data: Bytes, offset: int, end: int, protocol: int) -> tuple[int, int]:
+def _tags(packet: Record, data: Bytes, offset: int, end: int, protocol: int) -> tuple[int, int]:
     """Step over VLAN tags, MPLS labels and PPPoE. Return (offset, EtherType) or (-1, cause)."""
     for _ in range(_MOST_TAGS):
         if protocol == 0x8100 or protocol == 0x88A8 or protocol == 0x9100:
@@ -139,7 +139,7 @@ def _tags(packet: Records, data: Bytes, offset: int, end: int, protocol: int) ->
 
 
 @part
-def _ipv4(state: SensorState, packet: Records, data: Bytes, offset: int, end: int, remaining: int) -> int:
+def _ipv4(state: SensorState, packet: Record, data: Bytes, offset: int, end: int, remaining: int) -> int:
     """Decode the IPv4 header at `offset`, then the transport header."""
     if offset + 20 > end:
         return TRUNCATED_IPV4
@@ -169,13 +169,11 @@ def _ipv4(state: SensorState, packet: Records, data: Bytes, offset: int, end: in
     if fragmented:
         identity = _datagram(packet, big16(data, offset + 4), protocol)
         place = fragment & 0x1FFF
-    return _after_ip(
-        state, packet, data, offset + header, body_end, length, protocol, fragmented != 0, place, identity
-    )
+    return _after_ip(state, packet, data, offset + header, body_end, length, protocol, fragmented != 0, place, identity)
 
 
 @part
-def _ipv6(state: SensorState, packet: Records, data: Bytes, offset: int, end: int, remaining: int) -> int:
+def _ipv6(state: SensorState, packet: Record, data: Bytes, offset: int, end: int, remaining: int) -> int:
     """Decode the IPv6 header at `offset` and its extension headers, then the transport header."""
     if offset + 40 > end:
         return TRUNCATED_IPV6
@@ -219,13 +217,11 @@ def _ipv6(state: SensorState, packet: Records, data: Bytes, offset: int, end: in
         protocol = following
     else:
         return BAD_IPV6_EXTENSION
-    return _after_ip(
-        state, packet, data, offset, body_end, whole_end - offset, protocol, fragmented, place, identity
-    )
+    return _after_ip(state, packet, data, offset, body_end, whole_end - offset, protocol, fragmented, place, identity)
 
 
 @part
-def _datagram(packet: Records, identifier: int, protocol: int) -> np.uint64:
+def _datagram(packet: Record, identifier: int, protocol: int) -> np.uint64:
     """Return a hash that the fragments of one datagram share; never 0."""
     mixed = np.uint64(packet["source_low"]) * np.uint64(0x9E3779B97F4A7C15)
     mixed ^= np.uint64(packet["destination_low"]) * np.uint64(0xC2B2AE3D27D4EB4F)
@@ -237,7 +233,7 @@ def _datagram(packet: Records, identifier: int, protocol: int) -> np.uint64:
 @part
 def _after_ip(
     state: SensorState,
-    packet: Records,
+    packet: Record,
     data: Bytes,
     offset: int,
     end: int,
@@ -259,23 +255,21 @@ def _after_ip(
     if place == 0:
         cause = _transport(packet, data, offset, end, length, protocol, True)
         if cause == GOOD:
-            ports = (np.int64(packet["source_port"]) << 16) | np.int64(packet["destination_port"])
+            ports = (signed(packet["source_port"]) << 16) | signed(packet["destination_port"])
             remembered[0] = identity
             remembered[1] = np.uint64(ports)
         return cause
     packet["later_fragment"] = 1
     packet["payload_end"] = offset
     if remembered[0] == identity:
-        ports = np.int64(remembered[1])
+        ports = signed(remembered[1])
         packet["source_port"] = ports >> 16
         packet["destination_port"] = ports & 0xFFFF
     return GOOD
 
 
 @part
-def _transport(
-    packet: Records, data: Bytes, offset: int, end: int, length: int, protocol: int, fragmented: bool
-) -> int:
+def _transport(packet: Record, data: Bytes, offset: int, end: int, length: int, protocol: int, fragmented: bool) -> int:
     """Decode the TCP, UDP, ICMP or SCTP header in data[offset:end]; other protocols have no ports."""
     header = 0
     if protocol == 6:
@@ -311,7 +305,7 @@ def _transport(
 
 
 @part
-def _icmp(packet: Records, data: Bytes, offset: int, end: int, length: int, protocol: int) -> int:
+def _icmp(packet: Record, data: Bytes, offset: int, end: int, length: int, protocol: int) -> int:
     """Decode an ICMP header; types map to ports as in Zeek and the Community ID specification."""
     if offset + 4 > end:
         return TRUNCATED_ICMP

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from secwatch.sensor.kernels.compiler import part
-from secwatch.sensor.kernels.reads import Bytes, big16, big32, big64, byte
+from secwatch.sensor.kernels.reads import Bytes, big16, big32, big64, byte, signed
 from secwatch.sensor.kernels.rows import new_row, set_text
-from secwatch.sensor.kernels.state import ARENA, KIND_DNS, Records, SensorState
+from secwatch.sensor.kernels.state import ARENA, KIND_DNS, Record, SensorState
 from secwatch.sensor.kernels.text import put, put_decimal, put_escaped, put_ipv4, put_ipv6
 
 QUERY_TEXT, ANSWERS_TEXT = 0, 1
@@ -37,14 +37,12 @@ def question_end(data: Bytes, start: int, end: int) -> int:
 
 
 @part
-def put_name(
-    arena: Bytes, place: int, limit: int, data: Bytes, start: int, end: int, offset: int
-) -> tuple[int, int]:
+def put_name(arena: Bytes, place: int, limit: int, data: Bytes, start: int, end: int, offset: int) -> tuple[int, int]:
     """Write the name at `offset` of the message data[start:end], in lower case, the root as a dot.
 
     Return (offset after the name, place); the offset is -1 if the name is bad.
     """
-    after = np.int64(-1)
+    after = signed(-1)
     jumps = 0
     size = 0
     first = True
@@ -164,7 +162,7 @@ def _put_answers(
 @part
 def dns_row(
     state: SensorState,
-    flow: Records,
+    flow: Record,
     data: Bytes,
     start: int,
     end: int,

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from secwatch.sensor.kernels.compiler import part
-from secwatch.sensor.kernels.reads import Bytes, byte
+from secwatch.sensor.kernels.reads import Bytes, byte, signed
 from secwatch.sensor.kernels.state import (
+    ACTIVE,
     ARENA,
     ARENA_BYTES,
     END,
@@ -31,7 +32,7 @@ from secwatch.sensor.kernels.state import (
     ROOM_EVENTS,
     ROOM_FLOWS,
     USED_FLOWS,
-    Records,
+    Record,
     SensorState,
 )
 from secwatch.sensor.kernels.tcp import connection_state, note_history
@@ -44,7 +45,7 @@ SWEEP_EVERY = 100_000  # µs of packet time between looks at the heads of the li
 @part
 def has_room(state: SensorState) -> bool:
     """Return whether any one packet's results still fit into the output arrays."""
-    return (
+    return bool(
         state.control[FINISHED] + ROOM_FLOWS <= len(state.finished)
         and state.control[EVENTS] + ROOM_EVENTS <= len(state.events)
         and state.control[ARENA] + ROOM_ARENA <= ARENA_BYTES
@@ -58,14 +59,12 @@ def _mix(hashed: np.uint64, word: np.uint64) -> np.uint64:
 
 
 @part
-def flow_tag(state: SensorState, packet: Records) -> int:
+def flow_tag(state: SensorState, packet: Record) -> int:
     """Return a 31-bit hash of the packet's ends and protocol, the same for both directions."""
     high, low = packet["source_high"], packet["source_low"]
     other_high, other_low = packet["destination_high"], packet["destination_low"]
     port, other_port = np.uint64(packet["source_port"]), np.uint64(packet["destination_port"])
-    swap = high > other_high or (
-        high == other_high and (low > other_low or (low == other_low and port > other_port))
-    )
+    swap = high > other_high or (high == other_high and (low > other_low or (low == other_low and port > other_port)))
     if swap:
         high, other_high = other_high, high
         low, other_low = other_low, low
@@ -76,11 +75,11 @@ def flow_tag(state: SensorState, packet: Records) -> int:
     if packet["version"] == 6:
         hashed = _mix(_mix(hashed, high), other_high)
     hashed = _mix(hashed, ports)
-    return np.int64(hashed >> np.uint64(33))  # type: ignore[return-value]
+    return signed(hashed >> np.uint64(33))
 
 
 @part
-def find(state: SensorState, packet: Records, tag: int) -> tuple[int, bool]:
+def find(state: SensorState, packet: Record, tag: int) -> tuple[int, bool]:
     """Return (flow, packet is from its source), or (-1, False)."""
     table = state.table
     mask = len(table) - 1
@@ -122,7 +121,7 @@ def _unlink(state: SensorState, number: int) -> None:
     """Take the flow out of its list."""
     flow = state.flows[np.uint64(number)]
     chain = np.uint64(flow["list"])
-    before, after = np.int64(flow["previous"]), np.int64(flow["next"])
+    before, after = signed(flow["previous"]), signed(flow["next"])
     if before >= 0:
         state.flows[np.uint64(before)]["next"] = after
     else:
@@ -153,7 +152,7 @@ def _append(state: SensorState, number: int, chain: int, time: int) -> None:
 def touch(state: SensorState, number: int, time: int, closed: bool) -> None:
     """Move an active flow towards the young end of its list, and a closed one into the list of closed flows."""
     flow = state.flows[np.uint64(number)]
-    chain = np.int64(flow["list"])
+    chain = signed(flow["list"])
     if closed and chain != LIST_CLOSED:
         _unlink(state, number)
         _append(state, number, LIST_CLOSED, time)
@@ -168,7 +167,7 @@ def _forget(state: SensorState, number: int) -> None:
     table = state.table
     mask = len(table) - 1
     flow = state.flows[np.uint64(number)]
-    hole = np.int64(flow["tag"]) & mask
+    hole = signed(flow["tag"]) & mask
     while table[np.uint64(hole)] & 0xFFFFFFFF != number or table[np.uint64(hole)] < 0:
         hole = (hole + 1) & mask
     place = hole
@@ -188,10 +187,9 @@ def _forget(state: SensorState, number: int) -> None:
 
 
 @part
-def export(state: SensorState, number: int, reason: int) -> None:
-    """Copy the flow into the finished rows. The caller has made sure of room."""
+def _export(state: SensorState, number: int) -> None:
+    """Copy the flow into the finished rows. The caller has made sure of room, and set the reason."""
     flow = state.flows[np.uint64(number)]
-    flow["reason"] = reason
     flow["state"] = connection_state(flow)
     place = state.control[FINISHED]
     state.finished[np.uint64(place)] = flow
@@ -200,22 +198,23 @@ def export(state: SensorState, number: int, reason: int) -> None:
 
 
 @part
-def finish(state: SensorState, number: int, reason: int) -> None:
-    """Export the flow and what it still waits for, then forget it."""
+def finish(state: SensorState, number: int) -> None:
+    """Export the flow, whose reason is set, and what it still waits for; then forget it."""
     flow = state.flows[np.uint64(number)]
-    if flow["list"] == LIST_CLOSED and reason != EVICTED:
-        reason = END
+    if flow["list"] == LIST_CLOSED and flow["reason"] != EVICTED:
+        flow["reason"] = END
     finish_waiting(state, number)
-    export(state, number, reason)
+    _export(state, number)
     _unlink(state, number)
     _forget(state, number)
 
 
 @part
-def split(state: SensorState, number: int, reason: int, time: int) -> None:
+def split(state: SensorState, number: int, time: int) -> None:
     """Export a flow that lives on, and begin its next row with everything counted from zero."""
-    export(state, number, reason)
     flow = state.flows[np.uint64(number)]
+    flow["reason"] = ACTIVE
+    _export(state, number)
     flow["first"] = time
     flow["last"] = time
     flow["source_packets"] = 0
@@ -245,15 +244,16 @@ def sweep(state: SensorState, time: int) -> None:
                 break
             if not has_room(state):
                 return
-            finish(state, number, IDLE)
+            state.flows[np.uint64(number)]["reason"] = IDLE
+            finish(state, number)
     state.control[NEXT_SWEEP] = time + SWEEP_EVERY
 
 
 @part
 def _evict_oldest(state: SensorState) -> None:
     """Export the flow that has been silent for longest, of all lists."""
-    oldest = np.int64(-1)
-    oldest_time = np.int64(0)
+    oldest = signed(-1)
+    oldest_time = signed(0)
     for chain in range(LISTS):
         number = state.heads[0, chain]
         if number >= 0:
@@ -261,7 +261,8 @@ def _evict_oldest(state: SensorState) -> None:
             if oldest < 0 or listed < oldest_time:
                 oldest = number
                 oldest_time = listed
-    finish(state, oldest, EVICTED)
+    state.flows[np.uint64(oldest)]["reason"] = EVICTED
+    finish(state, oldest)
 
 
 @part
@@ -277,7 +278,7 @@ def _likely_server(port: int) -> bool:
 
 
 @part
-def _sender_answers(packet: Records, data: Bytes) -> bool:
+def _sender_answers(packet: Record, data: Bytes) -> bool:
     """Return whether the first packet of a flow comes from the server: its beginning was not captured.
 
     A SYN decides. Without one, as in Zeek (likely_server_ports), the well-known port is the
@@ -285,8 +286,8 @@ def _sender_answers(packet: Records, data: Bytes) -> bool:
     from port 80 still has the scanner as its source.
     """
     protocol = packet["protocol"]
-    flags = np.int64(packet["flags"])
-    source, destination = np.int64(packet["source_port"]), np.int64(packet["destination_port"])
+    flags = signed(packet["flags"])
+    source, destination = signed(packet["source_port"]), signed(packet["destination_port"])
     if protocol == 6:
         if flags & 2:
             return flags & 0x10 != 0
@@ -294,16 +295,16 @@ def _sender_answers(packet: Records, data: Bytes) -> bool:
             return False
         return _likely_server(source) and not _likely_server(destination) and destination >= 1024
     if protocol == 17:
-        start = np.int64(packet["payload_start"])
+        start = signed(packet["payload_start"])
         named = source == 53 or source == 5353 or source == 5355
         if named and source != destination and packet["payload_end"] - start >= 12:
             return byte(data, start + 2) & 0x80 != 0
         return False
-    return packet["reply"] == 1
+    return bool(packet["reply"] == 1)
 
 
 @part
-def create(state: SensorState, packet: Records, data: Bytes, tag: int) -> tuple[int, bool]:
+def create(state: SensorState, packet: Record, data: Bytes, tag: int) -> tuple[int, bool]:
     """Make a flow for the packet, evicting the oldest if need be. Return (flow, packet is from its source)."""
     number = state.control[FREE_FLOW]
     if number < 0 and state.control[USED_FLOWS] == len(state.flows):
@@ -346,7 +347,7 @@ def create(state: SensorState, packet: Records, data: Bytes, tag: int) -> tuple[
 
 
 @part
-def _clear(flow: Records, packet: Records) -> None:
+def _clear(flow: Record, packet: Record) -> None:
     """Set everything of a new flow that does not depend on its direction."""
     flow["first"] = packet["time"]
     flow["last"] = packet["time"]

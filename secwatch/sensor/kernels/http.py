@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secwatch.sensor.kernels.compiler import part
-from secwatch.sensor.kernels.reads import Bytes, big32, byte
+from secwatch.sensor.kernels.reads import Bytes, big32, byte, signed
 from secwatch.sensor.kernels.rows import set_text
 from secwatch.sensor.kernels.state import ARENA, SensorState
 from secwatch.sensor.kernels.text import put_escaped
@@ -107,7 +107,7 @@ def _is_header(data: Bytes, start: int, end: int, name: NDArray[np.uint8]) -> bo
         value = byte(data, start + index)
         if value >= 65 and value <= 90:
             value += 32
-        if value != np.int64(name[index]):
+        if value != signed(name[index]):
             return False
     return True
 

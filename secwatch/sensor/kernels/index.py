@@ -6,13 +6,13 @@ the sensor reads; it never looks into a packet.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from secwatch.sensor.kernels.compiler import kernel, part
-from secwatch.sensor.kernels.reads import Bytes, big32, file16, file32
+from secwatch.sensor.kernels.reads import Bytes, big32, byte, file16, file32
 
 INDEX_ROWS = 8192
 LARGEST_PACKET = 262144  # bytes; the limit of libpcap (MAXIMUM_SNAPLEN), as a guard against damage
@@ -36,21 +36,28 @@ NEED_MORE, INDEX_FULL, CORRUPT = range(3)
 
 
 class PacketIndex(NamedTuple):
-    """Where the packets of a block are. Arrays have shape (INDEX_ROWS,) unless said otherwise."""
+    """Where the packets of a block are. Arrays are int64 of shape (INDEX_ROWS,) unless said otherwise."""
 
-    offsets: NDArray[np.int64]
-    captured: NDArray[np.int64]
-    wire: NDArray[np.int64]
-    times: NDArray[np.int64]  # microseconds since 1970
-    links: NDArray[np.int64]
-    file: NDArray[np.int64]  # (FILE_SIZE,)
-    interfaces: NDArray[np.int64]  # (MOST_INTERFACES, 4): link, resolution exponent, base 2, offset s
+    offsets: NDArray[Any]
+    captured: NDArray[Any]
+    wire: NDArray[Any]
+    times: NDArray[Any]  # microseconds since 1970
+    links: NDArray[Any]
+    file: NDArray[Any]  # (FILE_SIZE,)
+    interfaces: NDArray[Any]  # (MOST_INTERFACES, 4): link, resolution exponent, base 2, offset s
 
 
 def new_index() -> PacketIndex:
     """Return an empty index."""
-    rows = [np.zeros(INDEX_ROWS, np.int64) for _ in range(5)]
-    return PacketIndex(*rows, np.zeros(FILE_SIZE, np.int64), np.zeros((MOST_INTERFACES, 4), np.int64))
+    return PacketIndex(
+        offsets=np.zeros(INDEX_ROWS, np.int64),
+        captured=np.zeros(INDEX_ROWS, np.int64),
+        wire=np.zeros(INDEX_ROWS, np.int64),
+        times=np.zeros(INDEX_ROWS, np.int64),
+        links=np.zeros(INDEX_ROWS, np.int64),
+        file=np.zeros(FILE_SIZE, np.int64),
+        interfaces=np.zeros((MOST_INTERFACES, 4), np.int64),
+    )
 
 
 @kernel
@@ -124,7 +131,7 @@ def _read_interface(data: Bytes, start: int, end: int, swapped: bool, index: Pac
         if code == 0 or offset + length > end:
             break
         if code == 9 and length >= 1:  # if_tsresol
-            resolution = np.int64(data[np.uint64(offset)])
+            resolution = byte(data, offset)
             interface[1] = min(resolution & 0x7F, 62 if resolution & 0x80 else 18)
             interface[2] = resolution >> 7
         elif code == 14 and length >= 8:  # if_tsoffset
@@ -137,9 +144,7 @@ def _read_interface(data: Bytes, start: int, end: int, swapped: bool, index: Pac
 
 
 @part
-def _add_packet(
-    data: Bytes, start: int, end: int, kind: int, swapped: bool, index: PacketIndex
-) -> bool:
+def _add_packet(data: Bytes, start: int, end: int, kind: int, swapped: bool, index: PacketIndex) -> bool:
     """Add the packet of an enhanced (6) or simple (3) packet block. Return whether it made sense."""
     count = index.file[COUNT]
     number = 0

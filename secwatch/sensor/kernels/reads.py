@@ -6,12 +6,23 @@ the other end of the array, it fails under bounds checking instead.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from secwatch.sensor.kernels.compiler import part
 
 Bytes = NDArray[np.uint8]
+
+
+@part
+def signed(value: Any) -> int:
+    """Return a field of a record or an element of an array as a signed 64-bit number.
+
+    Mixed signed and unsigned arithmetic turns into floating point otherwise.
+    """
+    return np.int64(value)  # type: ignore[return-value]
 
 
 @part

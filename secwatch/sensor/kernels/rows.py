@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from secwatch.sensor.kernels.compiler import part
-from secwatch.sensor.kernels.state import ARENA, EVENTS, NONE16, TEXTS, Records, SensorState
+from secwatch.sensor.kernels.reads import signed
+from secwatch.sensor.kernels.state import ARENA, EVENTS, NONE16, TEXTS, Record, SensorState
 
 
 @part
-def new_row(state: SensorState, flow: Records, kind: int, time: int, client_is_source: bool) -> int:
+def new_row(state: SensorState, flow: Record, kind: int, time: int, client_is_source: bool) -> int:
     """Begin a row of an event of this flow and return its number. The caller has made sure of room."""
-    number = state.control[EVENTS]
+    number = signed(state.control[EVENTS])
     state.control[EVENTS] = number + 1
     row = state.events[np.uint64(number)]
     row["kind"] = kind
@@ -33,7 +34,7 @@ def new_row(state: SensorState, flow: Records, kind: int, time: int, client_is_s
         row["source_port"], row["destination_port"] = flow["destination_port"], flow["source_port"]
     for column in range(TEXTS):
         state.text_lengths[np.uint64(number), column] = 0
-    return number  # type: ignore[no-any-return]
+    return number
 
 
 @part

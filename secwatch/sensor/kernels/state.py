@@ -228,29 +228,30 @@ EVENT = np.dtype(
     align=True,
 )
 
+Record = Any  # one record of a structured array: fields by name
 Records = NDArray[Any]
 
 
 class SensorState(NamedTuple):
     """Everything a kernel keeps between packets. Shapes are fixed when it is made."""
 
-    control: NDArray[np.int64]  # (CONTROL_SIZE,)
-    causes: NDArray[np.int64]  # (len(CAUSES),)
-    settings: NDArray[np.int64]  # time-outs in microseconds, by list; then the active time-out
-    heads: NDArray[np.int64]  # (2, LISTS): oldest and newest flow of each list
-    seed: NDArray[np.uint64]  # (1,): keeps senders from choosing hash collisions
-    packet: Records  # PACKET (1,): the packet being looked at
-    table: NDArray[np.int64]  # (2 ** n,): hash << 32 | flow, or -1
+    control: NDArray[Any]  # int64 (CONTROL_SIZE,)
+    causes: NDArray[Any]  # int64 (len(CAUSES),)
+    settings: NDArray[Any]  # int64: time-outs in microseconds, by list; then the active time-out
+    heads: NDArray[Any]  # int64 (2, LISTS): oldest and newest flow of each list
+    seed: NDArray[Any]  # uint64 (1,): keeps senders from choosing hash collisions
+    packet: Record  # PACKET (1,): the packet being looked at
+    table: NDArray[Any]  # int64 (2 ** n,): hash << 32 | flow, or -1
     flows: Records  # FLOW (max_flows,)
-    fragments: NDArray[np.uint64]  # (4096, 2): hash of a fragmented datagram, its ports
+    fragments: NDArray[Any]  # uint64 (4096, 2): hash of a fragmented datagram, its ports
     slots: Records  # SLOT (SLOTS,)
     slot_data: NDArray[np.uint8]  # (SLOTS * SLOT_BYTES,)
     finished: Records  # FLOW (batch_rows,)
     events: Records  # EVENT (EVENT_ROWS,)
-    text_starts: NDArray[np.int64]  # (EVENT_ROWS, TEXTS)
-    text_lengths: NDArray[np.int64]  # (EVENT_ROWS, TEXTS)
+    text_starts: NDArray[Any]  # int64 (EVENT_ROWS, TEXTS)
+    text_lengths: NDArray[Any]  # int64 (EVENT_ROWS, TEXTS)
     arena: NDArray[np.uint8]  # (ARENA_BYTES,)
-    scratch: NDArray[np.int64]  # (4, 256): lists of a hello while it is read
+    scratch: NDArray[Any]  # int64 (4, 256): lists of a hello while it is read
 
 
 def new_state(
@@ -265,7 +266,7 @@ def new_state(
     control = np.zeros(CONTROL_SIZE, np.int64)
     control[[FREE_FLOW, FREE_SLOT, OLDEST_SLOT, NEWEST_SLOT]] = -1  # chains, all empty
     control[NEXT_SWEEP] = np.iinfo(np.int64).min
-    state = SensorState(
+    return SensorState(
         control=control,
         causes=np.zeros(len(CAUSES), np.int64),
         settings=np.array(timeouts, np.int64),
@@ -284,4 +285,3 @@ def new_state(
         arena=np.empty(ARENA_BYTES, np.uint8),
         scratch=np.zeros((4, 256), np.int64),
     )
-    return state

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from secwatch.sensor.kernels.compiler import part
-from secwatch.sensor.kernels.state import Records
+from secwatch.sensor.kernels.reads import signed
+from secwatch.sensor.kernels.state import Record
 
 INACTIVE, SYN_SENT, SYN_ACK_SENT, PARTIAL, ESTABLISHED, CLOSED, RESET = range(7)
 CONNECTION_STATES = (
@@ -22,13 +23,13 @@ _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 
 
 @part
-def note_history(flow: Records, letter: int, from_source: bool) -> None:
+def note_history(flow: Record, letter: int, from_source: bool) -> None:
     """Add a letter (index into HISTORY_LETTERS) unless this side has it already. 5 bits a letter."""
     code = letter * 2 + (0 if from_source else 1)
-    if (np.int64(flow["history_seen"]) >> code) & 1:
+    if (signed(flow["history_seen"]) >> code) & 1:
         return
     flow["history_seen"] |= np.uint32(1 << code)
-    place = np.int64(flow["history_length"])
+    place = signed(flow["history_length"])
     if place < 12:
         flow["history_early"] |= np.uint64(code + 1) << np.uint64(5 * place)
     elif place < 24:
@@ -75,17 +76,17 @@ def _from_inactive(state: int, peer: int, flags: int, payload: int, is_source: b
 
 
 @part
-def advance(flow: Records, flags: int, payload: int, from_source: bool) -> bool:
+def advance(flow: Record, flags: int, payload: int, from_source: bool) -> bool:
     """Take one segment into account. Return whether the connection is over."""
     letter = _letter(flags, payload)
     if letter >= 0:
         note_history(flow, letter, from_source)
     if from_source:
-        state, peer = np.int64(flow["source_state"]), np.int64(flow["destination_state"])
+        state, peer = signed(flow["source_state"]), signed(flow["destination_state"])
     else:
-        state, peer = np.int64(flow["destination_state"]), np.int64(flow["source_state"])
+        state, peer = signed(flow["destination_state"]), signed(flow["source_state"])
     mine = 1 if from_source else 2
-    was_closed = np.int64(flow["was_closed"])
+    was_closed = signed(flow["was_closed"])
     if state == INACTIVE:
         state, peer = _from_inactive(state, peer, flags, payload, from_source)
     elif state == SYN_SENT or state == SYN_ACK_SENT:
@@ -111,15 +112,13 @@ def advance(flow: Records, flags: int, payload: int, from_source: bool) -> bool:
         flow["destination_state"], flow["source_state"] = state, peer
     if state == RESET or peer == RESET:
         return True
-    return (state == CLOSED or peer == CLOSED) and (
-        state == peer or state == INACTIVE or peer == INACTIVE
-    )
+    return (state == CLOSED or peer == CLOSED) and (state == peer or state == INACTIVE or peer == INACTIVE)
 
 
 @part
-def connection_state(flow: Records) -> int:
+def connection_state(flow: Record) -> int:
     """Return the index into CONNECTION_STATES."""
-    source, destination = np.int64(flow["source_state"]), np.int64(flow["destination_state"])
+    source, destination = signed(flow["source_state"]), signed(flow["destination_state"])
     protocol = flow["protocol"]
     if protocol == 17:
         if flow["source_packets"] > 0:

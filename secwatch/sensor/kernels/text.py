@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from secwatch.sensor.kernels.compiler import part
-from secwatch.sensor.kernels.reads import Bytes, byte
+from secwatch.sensor.kernels.reads import Bytes, byte, signed
 
 
 @part
@@ -59,7 +59,7 @@ def put_ipv4(arena: Bytes, place: int, address: int) -> int:
 def _group(high: np.uint64, low: np.uint64, index: int) -> int:
     """Return one of the eight 16-bit groups of an IPv6 address."""
     word = high if index < 4 else low
-    return np.int64((word >> np.uint64(48 - 16 * (index & 3))) & np.uint64(0xFFFF))  # type: ignore[return-value]
+    return signed((word >> np.uint64(48 - 16 * (index & 3))) & np.uint64(0xFFFF))
 
 
 @part
@@ -68,7 +68,7 @@ def put_ipv6(arena: Bytes, place: int, high: np.uint64, low: np.uint64) -> int:
     if high == 0 and low >> np.uint64(32) == 0xFFFF:
         for character in (58, 58, 102, 102, 102, 102, 58):  # ::ffff:
             place = put(arena, place, character)
-        return put_ipv4(arena, place, np.int64(low & np.uint64(0xFFFFFFFF)))
+        return put_ipv4(arena, place, signed(low & np.uint64(0xFFFFFFFF)))
     best, best_length = -1, 1  # a single zero group is not shortened
     run, length = 0, 0
     for index in range(8):

@@ -268,9 +268,7 @@ def _put_ja3(
 
 
 @part
-def _put_ja4_head(
-    arena: Bytes, place: int, version: int, has_name: bool, ciphers: int, extensions: int
-) -> int:
+def _put_ja4_head(arena: Bytes, place: int, version: int, has_name: bool, ciphers: int, extensions: int) -> int:
     """Write the readable part of JA4 up to the counts: t13d1516."""
     place = _put_version(arena, put(arena, place, 116), version)
     place = put(arena, place, 100 if has_name else 105)

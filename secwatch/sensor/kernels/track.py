@@ -19,9 +19,8 @@ from secwatch.sensor.kernels.flows import (
     touch,
 )
 from secwatch.sensor.kernels.index import PacketIndex
-from secwatch.sensor.kernels.reads import Bytes
+from secwatch.sensor.kernels.reads import Bytes, signed
 from secwatch.sensor.kernels.state import (
-    ACTIVE,
     ACTIVE_TIMEOUT,
     BYTES,
     END,
@@ -37,7 +36,7 @@ from secwatch.sensor.kernels.state import (
     PACKET_TIME,
     PACKETS,
     TIME_BACKWARDS,
-    Records,
+    Record,
     SensorState,
 )
 from secwatch.sensor.kernels.tcp import advance, note_history
@@ -86,23 +85,25 @@ def _note_time(state: SensorState, time: int) -> None:
 
 
 @part
-def _take(state: SensorState, data: Bytes, packet: Records) -> None:
+def _take(state: SensorState, data: Bytes, packet: Record) -> None:
     """Count a decoded packet in its flow, and look into its payload."""
     time = packet["time"]
     protocol = packet["protocol"]
-    flags = np.int64(packet["flags"])
+    flags = signed(packet["flags"])
     tag = flow_tag(state, packet)
     number, from_source = find(state, packet, tag)
     if number >= 0:
         old = state.flows[np.uint64(number)]
         if abs(time - old["last"]) > state.settings[np.uint64(old["list"])]:
-            finish(state, number, IDLE)
+            old["reason"] = IDLE
+            finish(state, number)
             number = -1
         elif protocol == 6 and old["list"] == LIST_CLOSED and flags & 0x12 == 2:
-            finish(state, number, END)  # the ports are used again
+            old["reason"] = END  # the ports are used again
+            finish(state, number)
             number = -1
         elif time - old["first"] >= state.settings[ACTIVE_TIMEOUT]:
-            split(state, number, ACTIVE, time)
+            split(state, number, time)
     if number < 0:
         number, from_source = create(state, packet, data, tag)
     _count(state.flows[np.uint64(number)], packet, from_source)
@@ -121,13 +122,11 @@ def _take(state: SensorState, data: Bytes, packet: Records) -> None:
 
 
 @part
-def _count(flow: Records, packet: Records, from_source: bool) -> None:
+def _count(flow: Record, packet: Record, from_source: bool) -> None:
     """Add the packet to the numbers of its direction."""
     time = packet["time"]
-    if time > flow["last"]:
-        flow["last"] = time
-    if time < flow["first"]:
-        flow["first"] = time
+    flow["last"] = max(flow["last"], time)
+    flow["first"] = min(flow["first"], time)
     if from_source:
         flow["source_packets"] += np.uint64(1)
         flow["source_bytes"] += np.uint64(packet["ip_bytes"])
@@ -147,5 +146,7 @@ def flush(state: SensorState) -> bool:
         while state.heads[0, chain] >= 0:
             if not has_room(state):
                 return False
-            finish(state, state.heads[0, chain], FLUSH)
+            number = state.heads[0, chain]
+            state.flows[np.uint64(number)]["reason"] = FLUSH
+            finish(state, number)
     return True

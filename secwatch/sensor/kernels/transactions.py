@@ -11,7 +11,7 @@ import numpy as np
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.dns import dns_row
 from secwatch.sensor.kernels.http import request_texts, response_texts, status
-from secwatch.sensor.kernels.reads import Bytes
+from secwatch.sensor.kernels.reads import Bytes, signed
 from secwatch.sensor.kernels.rows import new_row
 from secwatch.sensor.kernels.state import (
     FREE_SLOT,
@@ -28,30 +28,29 @@ from secwatch.sensor.kernels.state import (
     TRUNCATED_HTTP_HEAD,
     USED_SLOTS,
     WAITING_PER_FLOW,
-    Records,
+    Record,
     SensorState,
 )
 from secwatch.sensor.kernels.tls import client_hello
 
 
 @part
-def take(state: SensorState, number: int, kind: int, time: int, from_source: bool) -> int:
-    """Return a fresh slot at the end of the flow's list."""
+def take(state: SensorState, number: int, time: int, from_source: bool) -> int:
+    """Return a fresh slot at the end of the flow's list; the caller sets its kind."""
     flow = state.flows[np.uint64(number)]
     if flow["waiting"] >= WAITING_PER_FLOW:
-        waiting_row(state, np.int64(flow["waiting_head"]))
+        waiting_row(state, signed(flow["waiting_head"]))
     if state.control[FREE_SLOT] < 0 and state.control[USED_SLOTS] == len(state.slots):
         state.control[SLOTS_EVICTED] += 1
         waiting_row(state, state.control[OLDEST_SLOT])
-    place = state.control[FREE_SLOT]
+    place = signed(state.control[FREE_SLOT])
     if place >= 0:
         state.control[FREE_SLOT] = state.slots[np.uint64(place)]["next"]
     else:
-        place = state.control[USED_SLOTS]
+        place = signed(state.control[USED_SLOTS])
         state.control[USED_SLOTS] = place + 1
     slot = state.slots[np.uint64(place)]
     slot["flow"] = number
-    slot["kind"] = kind
     slot["time"] = time
     slot["from_source"] = 1 if from_source else 0
     slot["length"] = 0
@@ -74,7 +73,7 @@ def take(state: SensorState, number: int, kind: int, time: int, from_source: boo
     else:
         state.control[OLDEST_SLOT] = place
     state.control[NEWEST_SLOT] = place
-    return place  # type: ignore[no-any-return]
+    return place
 
 
 @part
@@ -82,7 +81,7 @@ def release(state: SensorState, place: int) -> None:
     """Free the slot and take it out of both lists."""
     slot = state.slots[np.uint64(place)]
     flow = state.flows[np.uint64(slot["flow"])]
-    before, after = np.int64(slot["previous"]), np.int64(slot["next"])
+    before, after = signed(slot["previous"]), signed(slot["next"])
     if before >= 0:
         state.slots[np.uint64(before)]["next"] = after
     else:
@@ -92,7 +91,7 @@ def release(state: SensorState, place: int) -> None:
     else:
         flow["waiting_tail"] = before
     flow["waiting"] -= np.uint16(1)
-    older, newer = np.int64(slot["older"]), np.int64(slot["newer"])
+    older, newer = signed(slot["older"]), signed(slot["newer"])
     if older >= 0:
         state.slots[np.uint64(older)]["newer"] = newer
     else:
@@ -109,7 +108,7 @@ def release(state: SensorState, place: int) -> None:
 def store(state: SensorState, place: int, data: Bytes, start: int, end: int) -> int:
     """Append data[start:end] to the slot as far as it fits. Return how many bytes it took."""
     slot = state.slots[np.uint64(place)]
-    length = np.int64(slot["length"])
+    length = signed(slot["length"])
     size = min(end - start, SLOT_BYTES - length)
     base = place * SLOT_BYTES + length
     for offset in range(size):
@@ -126,13 +125,13 @@ def waiting_row(state: SensorState, place: int) -> int:
     kind = slot["kind"]
     client_is_source = slot["from_source"] == 1
     start = place * SLOT_BYTES
-    end = start + np.int64(slot["length"])
-    row = np.int64(-1)
+    end = start + signed(slot["length"])
+    row = signed(-1)
     if kind == KIND_DNS:
         if not dns_row(state, flow, state.slot_data, start, end, slot["time"], -1, client_is_source):
             state.causes[MALFORMED_DNS] += 1
     else:
-        row = new_row(state, flow, np.int64(kind), slot["time"], client_is_source)
+        row = new_row(state, flow, signed(kind), slot["time"], client_is_source)
         if kind == KIND_TLS:
             whole = client_hello(state, row, state.slot_data, start, end)
             if slot["cut"] == 1 or slot["collecting"] == 1:
@@ -152,7 +151,7 @@ def finish_waiting(state: SensorState, number: int) -> None:
     """Write all that the flow still waits for as rows without an answer."""
     flow = state.flows[np.uint64(number)]
     while flow["waiting_head"] >= 0:
-        waiting_row(state, np.int64(flow["waiting_head"]))
+        waiting_row(state, signed(flow["waiting_head"]))
 
 
 @part
@@ -164,16 +163,16 @@ def answer_http(
     code = status(data, start)
     if code >= 100 and code < 200 and code != 101:
         return  # an interim answer
-    place = np.int64(flow["waiting_head"])
-    row = np.int64(-1)
+    place = signed(flow["waiting_head"])
+    row = signed(-1)
     while place >= 0:
         slot = state.slots[np.uint64(place)]
         if slot["kind"] == KIND_HTTP and (slot["from_source"] == 1) != from_source:
             row = waiting_row(state, place)
             break
-        place = np.int64(slot["next"])
+        place = signed(slot["next"])
     if row < 0:
         row = new_row(state, flow, KIND_HTTP, time, not from_source)
-    record: Records = state.events[np.uint64(row)]
+    record: Record = state.events[np.uint64(row)]
     record["answer"] = code
     response_texts(state, row, data, start, end)
