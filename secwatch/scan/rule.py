@@ -61,8 +61,9 @@ class Rule:
 
     @property
     def attack(self) -> tuple[str, ...]:
-        """Identifiers of ATT&CK techniques."""
-        return tuple(part.strip() for part in self.text("attack").split(",") if part.strip())
+        """Identifiers of ATT&CK techniques; the meta says `none` where there is none."""
+        parts = (part.strip() for part in self.text("attack").split(","))
+        return tuple(part for part in parts if part not in ("", "none"))
 
     @property
     def confidence(self) -> float:

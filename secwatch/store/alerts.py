@@ -47,6 +47,11 @@ def record(database: Database, findings: Iterable[Finding], now: datetime) -> Ch
     return Changes(tuple(opened), tuple(dict.fromkeys(updated)))
 
 
+def find_for(database: Database, finding: Finding) -> Alert | None:
+    """Return the alert that a finding belongs to once it is recorded, or None."""
+    return _open_alert(database, finding)
+
+
 def _open_alert(database: Database, finding: Finding) -> Alert | None:
     since = finding.first_seen - timedelta(seconds=finding.suppress_seconds)
     until = finding.last_seen + timedelta(seconds=finding.suppress_seconds)

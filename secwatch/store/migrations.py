@@ -120,7 +120,7 @@ CREATE TABLE bulletins (
 CREATE TABLE scans (
     id INTEGER PRIMARY KEY,
     started_at TEXT NOT NULL,
-    ended_at TEXT NOT NULL,
+    ended_at TEXT,
     paths TEXT NOT NULL,
     ruleset TEXT NOT NULL,
     summary TEXT NOT NULL

@@ -1,0 +1,207 @@
+"""`secwatch scan`: files against YARA rules."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from secwatch.commands.application import Application, Group, language_option, output_options, pass_application
+from secwatch.commands.scan_shown import history_table, matches_table, problem_rows, problems_table, summary_line
+from secwatch.commands.sizes import SIZE
+from secwatch.core.errors import ExitCode, UnreadableInput, combine
+from secwatch.core.model import Text
+from secwatch.system.console import Output, note, progress, show
+
+if TYPE_CHECKING:
+    from secwatch.scan.record import Record
+    from secwatch.scan.rulebook import Rulebook
+    from secwatch.scan.walk import Walk
+
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 failed, 2 usage, 3 done but something could not be read or a rule file is broken, "
+    "4 matches at or above --fail-on, 11 locked, 13 configuration invalid."
+)
+FAIL_ON = ("1", "2", "3", "4", "never")
+SHOWN_BROKEN = 5
+
+
+@click.group(cls=Group, name="scan")
+def command() -> None:
+    """Scan files with YARA rules.
+
+    \b
+    Example:
+      secwatch scan files /var/www
+      secwatch scan history
+    """
+
+
+@command.command(epilog=EXIT_CODES)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.option("--rules", metavar="PATH", multiple=True, help="Use these rules instead of the others: file or folder.")
+@click.option("--engine", type=click.Choice(["auto", "yara", "boreal"]), default="auto", help="Engine to scan with.")
+@click.option("--exclude", metavar="GLOB", multiple=True, help="Leave out: /path, name, or **/*.iso; repeatable.")
+@click.option("--one-file-system", is_flag=True, help="Do not enter other file systems.")
+@click.option("--max-size", type=SIZE, help="Leave out larger files: 64M, 1G; also bounds the memory in use.")
+@click.option("--threads", type=click.IntRange(1, 64), help="Number of threads.")
+@click.option(
+    "--fail-on", type=click.Choice(FAIL_ON), default="2", show_default=True, help="Lowest severity for code 4."
+)
+@click.option("-n", "--dry-run", is_flag=True, help="Scan, and record neither alerts nor the scan.")
+@language_option
+@output_options
+@pass_application
+def files(
+    application: Application,
+    paths: tuple[str, ...],
+    rules: tuple[str, ...],
+    engine: str,
+    exclude: tuple[str, ...],
+    one_file_system: bool,
+    max_size: int | None,
+    threads: int | None,
+    fail_on: str,
+    dry_run: bool,
+    output: Output,
+) -> int:
+    """Scan files and directories; a match becomes an alert of the organisation that owns the path.
+
+    Links are not followed, except a PATH that is one. Nothing that was not read to its end is
+    called clean: it is counted as skipped, partial, timeout or error, with the reason.
+
+    \b
+    Example:
+      secwatch scan files /var/www /srv/shares --exclude '*.iso'
+      secwatch scan files upload.php --rules my-rules/ --json
+    """
+    from secwatch.scan.exclude import Excludes
+    from secwatch.scan.walk import Policy, Walk
+
+    settings = application.settings.scan
+    policy = Policy(Excludes((*settings.exclude, *exclude)), one_file_system)
+    walk = Walk(_existing(paths), policy)
+    rulebook = _load_rules(application, rules, engine, output)
+    record = _scan(application, walk, rulebook, max_size, threads or settings.threads, paths, dry_run, output)
+    data = {
+        **record.summary(),
+        "matches": [match.as_data() for match in record.matches],
+        "problems": problem_rows(record.tally),
+        "broken_rules": [str(broken) for broken in rulebook.contents.broken],
+    }
+    language = application.language
+    parts: list[Any] = [matches_table(record.matches, language)] if record.matches else []
+    if record.tally.problems:
+        parts.append(problems_table(record.tally, language))
+    if parts or not output.quiet:
+        parts.append(summary_line(record, language))
+    show(output, data, *parts)
+    worst = max((int(match.rule.severity) for match in record.matches), default=0)
+    found = fail_on != "never" and worst >= int(fail_on)
+    return combine(
+        ExitCode.FINDINGS if found else ExitCode.DONE,
+        ExitCode.DONE if record.tally.complete and not rulebook.contents.broken else ExitCode.INCOMPLETE,
+    )
+
+
+def _existing(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """A missing path among others is counted as an error; nothing to scan at all is one."""
+    import os
+
+    if not any(os.path.lexists(path) for path in paths):
+        raise UnreadableInput(
+            f"there is nothing to scan at {paths[0]}: no such file or directory", "secwatch scan files ."
+        )
+    return paths
+
+
+def _load_rules(application: Application, rules: tuple[str, ...], engine: str, output: Output) -> Rulebook:
+    from secwatch.scan import rulebook, sources
+
+    book = rulebook.load(
+        sources.read(sources.origins(application.place, rules)), engine, application.place.cache / "rulebook"
+    )
+    contents = book.contents
+    if contents.broken:
+        note(f"{len(contents.broken)} rule files are broken and were left out:", output)
+        for broken in contents.broken[:SHOWN_BROKEN]:
+            note(f"  {broken}", output)
+        note("see them all with: secwatch rules lint", output)
+    if application.verbose:
+        kept = "from the cache" if book.from_cache else "compiled now"
+        note(f"{len(contents.rules)} rules, {kept}; engine: {book.engine.version}", output)
+        for text in filter(None, (contents.note, book.cache_note)):
+            note(text, output)
+    return book
+
+
+def _scan(
+    application: Application,
+    walk: Walk,
+    rulebook: Rulebook,
+    max_size: int | None,
+    threads: int,
+    paths: tuple[str, ...],
+    dry_run: bool,
+    output: Output,
+) -> Record:
+    import socket
+
+    from secwatch.core import durations
+    from secwatch.core.ownership import Ownership
+    from secwatch.scan import pool
+    from secwatch.scan.findings import Scene
+    from secwatch.scan.record import Record
+    from secwatch.scan.scanner import Limits, Scanner
+
+    settings = application.settings.scan
+    limits = Limits(max_size or settings.max_megabytes << 20, durations.seconds(settings.timeout))
+    ownership = Ownership(()) if dry_run and not application.place.database.exists() else application.ownership
+    scene = Scene(socket.gethostname(), datetime.now(UTC), ownership)
+    record = Record(rulebook, scene, None if dry_run else application.database)
+    record.begin(paths)
+    try:
+        with progress(Text("扫描", "scan").to(application.language), output) as line:
+            for results in pool.scan(walk, Scanner(rulebook, limits), threads, record.tally):
+                record.add(results)
+                line.update(0, None, record.pace())
+    except BaseException:
+        # A signal or a failure: what was found until now is kept, and the row stays without an end.
+        record.flush()
+        raise
+    record.flush(datetime.now(UTC))
+    return record
+
+
+@command.command(epilog="Exit codes: 0 done, 2 usage.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="At most so many.")
+@language_option
+@output_options
+@pass_application
+def history(application: Application, limit: int, output: Output) -> None:
+    """List the scans that were made, the newest first.
+
+    \b
+    Example:
+      secwatch scan history --limit 5
+    """
+    from zoneinfo import ZoneInfo
+
+    from secwatch.core.moments import to_text
+    from secwatch.store import scans
+
+    found = scans.select(application.database, limit)
+    items = [
+        {
+            "id": scan.id,
+            "started_at": to_text(scan.started_at),
+            "ended_at": to_text(scan.ended_at) if scan.ended_at else None,
+            "paths": list(scan.paths),
+            **{name: value for name, value in scan.summary.items() if name != "scan"},
+        }
+        for scan in found
+    ]
+    zone = ZoneInfo(application.settings.general.time_zone)
+    nothing = Text("还没有扫描记录", "no scan has been made yet").to(application.language)
+    show(output, {"items": items}, history_table(found, zone, application.language) if found else nothing)

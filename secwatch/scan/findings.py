@@ -1,0 +1,97 @@
+"""Hits become findings: the words of the rule, the owner of the path, the hash of what was scanned."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from secwatch.core.escape import visible
+from secwatch.core.model import Finding, Origin
+from secwatch.core.ownership import Ownership
+from secwatch.scan.rule import Rule
+from secwatch.scan.rulebook import Rulebook
+from secwatch.scan.verdicts import Examined, Hit
+
+# The same content at the same place, found again by the next scans, adds to its alert. Scans are
+# daily or weekly; a month covers a few that failed.
+SUPPRESS_SECONDS = 30 * 86_400
+MAX_PATH = 4_096 * 4
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Where and when a scan takes place."""
+
+    host: str
+    moment: datetime
+    ownership: Ownership
+
+    def owner(self, path: str) -> str | None:
+        """Return the organisation that owns a path on this host, or else the host."""
+        return self.ownership.of_path(path) or self.ownership.of_name(self.host)
+
+
+def shown_path(path: str) -> str:
+    """Return a path as it may be shown and stored; path_bytes gives back what was changed."""
+    return visible(path, MAX_PATH)
+
+
+def path_bytes(path: str) -> str | None:
+    """Return the bytes of a path in Base64 if `shown_path` changes it, else None."""
+    return None if shown_path(path) == path else base64.b64encode(os.fsencode(path)).decode()
+
+
+def findings_of(examined: Examined, rulebook: Rulebook, scene: Scene) -> Iterator[tuple[Rule, Finding]]:
+    """Yield a finding for each rule that matched, with the rule."""
+    for hit in examined.hits:
+        rule = rulebook.rule(hit.namespace, hit.rule)
+        yield rule, _finding(examined, hit, rule, rulebook, scene)
+
+
+def _finding(examined: Examined, hit: Hit, rule: Rule, rulebook: Rulebook, scene: Scene) -> Finding:
+    path = shown_path(examined.path)
+    return Finding(
+        detection=rule.detection,
+        title=rule.title,
+        origin=Origin.SCAN,
+        severity=rule.severity,
+        key={"path": path, "rule": rule.name, "sha256": examined.sha256},
+        first_seen=scene.moment,
+        last_seen=scene.moment,
+        count=1,
+        new_count=1,
+        suppress_seconds=SUPPRESS_SECONDS,
+        target=path,
+        score=rule.score,
+        confidence=rule.confidence,
+        aspect=rule.text("aspect") or "info",
+        attack=rule.attack,
+        evidence=_evidence(examined, hit, rule, rulebook, scene),
+        response=rule.response,
+        organisation=scene.owner(examined.path),
+    )
+
+
+def _evidence(examined: Examined, hit: Hit, rule: Rule, rulebook: Rulebook, scene: Scene) -> dict[str, Any]:
+    evidence: dict[str, Any] = {
+        "host": scene.host,
+        "sha256": examined.sha256,
+        "bytes": examined.size,
+        "rule_file": rule.namespace,
+        "engine": rulebook.engine.version,
+        "strings": [
+            f"{snippet.identifier} @ {snippet.offset}: {visible(snippet.content.decode('latin-1'), 120)}"
+            for snippet in hit.snippets
+        ],
+    }
+    for name in ("description", "author", "reference", "licence", "license", "false_positives"):
+        if rule.text(name):
+            evidence[name] = visible(rule.text(name), 1000)
+    encoded = path_bytes(examined.path)
+    if encoded:
+        evidence["path_base64"] = encoded
+    return evidence
