@@ -185,7 +185,7 @@ class ProgressLine:
 def note(text: str, output: Output | None = None) -> None:
     """Say something on standard error, unless --quiet."""
     if output is None or not output.quiet:
-        stderr(output).print(Text(text))
+        _print(stderr(output), [text])
 
 
 def report(error: SecwatchError, *, as_json: bool) -> None:
