@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.text import Text as Styled
 
 from secwatch.commands.application import Application, Group, language_option, output_options, pass_application
 from secwatch.commands.moments import MOMENT
@@ -98,13 +97,12 @@ def show_one(application: Application, identifier: str, output: Output) -> None:
     ]
     heading = f"{item.id}  {item.header.title.text().to(language)}\n\n{item.header.description.text().to(language)}\n"
     source = item.path.read_text(encoding="utf-8")
-    shown = Styled("\n".join(visible(line, 2000) for line in source.splitlines()))
     show(
         output,
         {**as_data(item), "sql": item.sql},
-        Styled(visible_lines(heading)),
+        visible_lines(heading),
         table(None, ["parameter", "value", "unit", "source"], parameters),
-        shown,
+        visible_lines(source),
     )
 
 
@@ -126,10 +124,10 @@ def lint(application: Application, path: Path | None, output: Output) -> int:
     found = load_path(path) if path else load(application.place)
     mistakes = [*found.mistakes, *check(found.definitions, application.settings.detect)]
     items = [{"path": str(item.path), "line": item.line, "message": item.message} for item in mistakes]
-    lines = [Styled(visible(str(item), 2000)) for item in mistakes]
+    lines = [visible(str(item), 2000) for item in mistakes]
     count = len(found.definitions)
     data = {"detections": count, "items": items}
-    show(output, data, *(lines or [Styled(f"{count} detection{'s' if count != 1 else ''}, no mistakes")]))
+    show(output, data, *(lines or [f"{count} detection{'s' if count != 1 else ''}, no mistakes"]))
     return ExitCode.FAILED if mistakes else ExitCode.DONE
 
 
@@ -243,7 +241,7 @@ def run(
     }
     rows = [tuple(item.values()) for item in items]
     words = {"zh": "告警: 新增 {}, 更新 {}", "en": "alerts: {} opened, {} added to"}[application.language]
-    summary = Styled(words.format(len(changes.opened), len(changes.updated)))
+    summary = words.format(len(changes.opened), len(changes.updated))
     show(output, data, table(None, ["detection", "windows", "findings", "seconds"], rows), summary)
     return ExitCode.INCOMPLETE if outcome.problems or found.mistakes else ExitCode.DONE
 
