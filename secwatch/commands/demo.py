@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from secwatch.commands.application import Application, language_option, output_o
 from secwatch.core.errors import ExitCode
 from secwatch.core.model import Language
 from secwatch.system.console import Output, show, table
+
+if TYPE_CHECKING:
+    from secwatch.commands.demo_steps import Fact
 
 EXIT_CODES = (
     "Exit codes: 0 every step did what it should, 1 one did not, 2 the directory holds something else, "
@@ -41,7 +45,7 @@ def command(application: Application, directory: str, output: Output) -> int:
     language: Language = application.chosen_language or "zh"
     demo = demo_steps.Demo(Path(directory), language, output)
     outcome = demo.run()
-    rows = [(fact.label.to(language), fact.value) for fact in outcome.facts]
+    rows = [(fact.label.to(language), _shown(fact)) for fact in outcome.facts]
     title = "实测结果" if language == "zh" else "Measured"
     data = {
         "workspace": str(demo.directory),
@@ -51,3 +55,9 @@ def command(application: Application, directory: str, output: Output) -> int:
     }
     show(output, data, table(title, ["", ""], rows, show_header=False), "", demo.next_steps())
     return ExitCode.DONE
+
+
+def _shown(fact: Fact) -> str:
+    if fact.name.endswith("seconds"):
+        return f"{fact.value:.1f} s"
+    return f"{fact.value:,}" if isinstance(fact.value, int) else str(fact.value)

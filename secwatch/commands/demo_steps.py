@@ -155,10 +155,12 @@ class Demo:
         tree = self.directory / "sample" / "files"
         expected = demo_samples.files(tree)
         self._secwatch("scan", "files", tree, expect=ExitCode.FINDINGS)
-        found = self._ask("scan", "files", tree, expect=ExitCode.FINDINGS)
-        matched = {Path(match["path"]).name for match in found["matches"]}
-        self._expect(matched == expected, "scan files", f"matches in {sorted(expected)} and nowhere else")
-        self._fact("scanned", Text("扫描文件 / 命中", "files scanned / matched"), f"{found['files']} / {len(matched)}")
+        alerts = self._ask("alerts", "list")["items"]
+        matched = {Path(alert["target"]).name for alert in alerts if alert["target"].startswith("/")}
+        self._expect(matched == expected, "scan files", f"alerts for {sorted(expected)} and nothing else")
+        verdicts = self._ask("scan", "history")["items"][0]["verdicts"]
+        self._fact("files_clean", Text("扫描结果: 干净文件", "files scanned: clean"), verdicts["clean"])
+        self._fact("files_matched", Text("扫描结果: 命中文件", "files scanned: matched"), verdicts["match"])
 
     def _backup(self) -> None:
         self._heading(
@@ -176,6 +178,11 @@ class Demo:
         self._secwatch("backup", "status")
         different = demo_samples.differences(source, self.directory / "restored")
         self._expect(not different, "backup restore", f"the same bytes in every file (different: {different[:3]})")
+        [job] = self._ask("backup", "status")["items"]
+        label = Text("实测恢复点 (RPO)", "recovery point measured (RPO)")
+        self._fact("rpo_seconds", label, round(job["rpo"]["achieved_seconds"], 1))
+        label = Text("实测恢复时间 (RTO)", "recovery time measured (RTO)")
+        self._fact("rto_seconds", label, round(job["rto"]["achieved_seconds"], 1))
 
     def _warnings(self) -> None:
         self._heading(Text("预警: 告警定级, 归到责任单位", "Warnings: alerts get a level and an owner"))
@@ -191,7 +198,6 @@ class Demo:
         self._heading(Text("周报", "The weekly bulletin"))
         today = datetime.now(ZoneInfo(TIME_ZONE)).date().isoformat()
         self._secwatch("bulletin", "compose", "--date", today)
-        self._secwatch("bulletin", "show")
         page = self.directory / "bulletin.html"
         self._secwatch("bulletin", "show", "--format", "html", "-o", page)
         self._expect(page.stat().st_size > 0, "bulletin show", "a page")

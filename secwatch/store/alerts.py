@@ -121,6 +121,15 @@ ORDER BY last_seen DESC, id DESC LIMIT :limit
 """
 
 
+def count_by_severity(database: Database, since: datetime) -> Mapping[Severity, int]:
+    """Return how many alerts were seen at or after a moment, for every severity from the worst down."""
+    rows = database.query(
+        "SELECT severity, count(*) AS number FROM alerts WHERE last_seen >= ? GROUP BY severity", [to_text(since)]
+    )
+    found = {row["severity"]: row["number"] for row in rows}
+    return {severity: found.get(int(severity), 0) for severity in reversed(Severity)}
+
+
 def unowned(database: Database) -> Iterator[Alert]:
     """Yield the alerts that no organisation owns."""
     for row in list(database.query("SELECT * FROM alerts WHERE organisation IS NULL ORDER BY id")):

@@ -114,3 +114,9 @@ def remove_inputs(database: Database, numbers: Sequence[int]) -> None:
     """Forget inputs and their files. Call it inside a transaction; the files go with the next clean-up."""
     for number in numbers:
         database.execute("DELETE FROM inputs WHERE id = ?", [number])
+
+
+def last_time(database: Database) -> int | None:
+    """Return the time of the newest packet of all inputs (µs), None if nothing was read."""
+    (row,) = database.query("SELECT max(last_time) AS last FROM inputs")
+    return cast("int | None", row["last"])
