@@ -8,7 +8,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from secwatch.bulletin.week import Week
-from secwatch.core.model import EarlyWarning, Origin, Text
+from secwatch.core.model import EarlyWarning, Origin, Text, WarningState
 from secwatch.store.weekly import DetectionCount, OrganisationCount
 
 
@@ -96,10 +96,14 @@ class Material:
         return self.now >= self.week.end
 
     @property
+    def counted(self) -> tuple[EarlyWarning, ...]:
+        """The warnings that count for the week: all but lifted ones. One that merely ran out still counts."""
+        return tuple(warning for warning in self.warnings if warning.state is not WarningState.LIFTED)
+
+    @property
     def standing(self) -> tuple[EarlyWarning, ...]:
-        """The warnings that stood at the end of the week, or stand now while it runs."""
-        moment = min(self.now, self.week.end)
-        return tuple(warning for warning in self.warnings if warning.is_open(moment) and warning.created_at <= self.now)
+        """Those of them that are open when the bulletin is composed."""
+        return tuple(warning for warning in self.counted if warning.is_open(self.now))
 
     def of_origin(self, origin: Origin) -> tuple[DetectionCount, ...]:
         """Return the detections of one origin."""

@@ -97,8 +97,7 @@ def rate(metrics: Mapping[str, int | None], formula: Formula) -> Rating:
 
 def metrics_of(material: Material) -> dict[str, int | None]:
     """Return every metric that a rule may name; None is not known."""
-    standing = material.standing
-    levels = [warning.computed_level for warning in standing]
+    levels = [warning.computed_level for warning in material.counted]
     jobs = material.backups.jobs
     missed = sum(1 for job in jobs if not job.rpo_met)
     days = material.current.days_observed

@@ -77,8 +77,9 @@ def compose(application: Application, name: str | None, day: datetime | None, fo
     backups = _backups(application, week, now)
     material = gather(application.database, week, zone, application.organisations, backups, now)
     stored, bulletin = keep(application.database, write(material, application.settings, formula), material)
+    paths = _write_html(application, stored, bulletin)  # first: whoever reads what is shown may leave early
     _show(application, stored, bulletin, form, output)
-    for path in _write_html(application, stored, bulletin):
+    for path in paths:
         note(f"wrote {path}", output)
     if not material.current.known and not (name or day):
         note("nothing was observed in that week; for the running one: secwatch bulletin compose --week this", output)

@@ -21,8 +21,8 @@ _FIRST = re.compile(r"^(\s*)(?:([-=])|(\d+)([.]))")
 
 
 def escape(text: str) -> str:
-    """Return ingested text as Markdown shows it: itself."""
-    shown = _MARKS.sub(r"\\\1", visible(text, _LIMIT)).replace("&", "&amp;").replace("<", "&lt;")
+    """Return ingested text as Markdown shows it: itself. Blanks around it would undo emphasis."""
+    shown = _MARKS.sub(r"\\\1", visible(text, _LIMIT).strip()).replace("&", "&amp;").replace("<", "&lt;")
     shown = _LINKS.sub(lambda found: f"{found[1] or found[3]}\\{found[2] or found[4]}", shown)
     return _FIRST.sub(lambda found: f"{found[1]}{found[3] or ''}\\{found[2] or found[4]}", shown)
 

@@ -48,7 +48,10 @@ def render(bulletin: Bulletin, fingerprint: str, language: Language) -> list[Ren
         _Rule(),
         *(Paragraph(value, lead=f"{name}{' ' * (width - cells(name))}  ") for name, value in lines),
         "",
-        Styled(f"{label('rating', language)}  [{rating.label.to(language)}]", style=f"bold {_RATINGS[rating.key]}"),
+        Styled(
+            f"{label('rating', language)}  [{harmless(rating.label.to(language))}]",
+            style=f"bold {_RATINGS[rating.key]}",
+        ),
         *(part for number, section in enumerate(bulletin.sections, 1) for part in _section(section, number, language)),
         _Rule(),
         Paragraph(f"{label('fingerprint', language)}: {fingerprint}", style="dim"),
@@ -57,12 +60,12 @@ def render(bulletin: Bulletin, fingerprint: str, language: Language) -> list[Ren
 
 def _section(section: Section, number: int, language: Language) -> Iterator[RenderableType]:
     yield ""
-    yield Styled(f"{section_number(number, language)}{section.title.to(language)}", style="bold")
+    yield Styled(f"{section_number(number, language)}{harmless(section.title.to(language))}", style="bold")
     for paragraph in section.paragraphs:
         yield Paragraph(paragraph.to(language), lead="  ")
     for found in section.tables:
         if found.title is not None:
-            yield Styled(f"  {found.title.to(language)}", style="bold")
+            yield Styled(f"  {harmless(found.title.to(language))}", style="bold")
         yield _table(found, language)
     for position, item in enumerate(section.items, 1):
         yield Paragraph(item.to(language), lead=f"{position:>4}. ")
@@ -71,8 +74,8 @@ def _section(section: Section, number: int, language: Language) -> Iterator[Rend
 
 
 def _table(found: Table, language: Language) -> RenderableType:
-    heads = [column.heading.to(language) for column in found.columns]
-    right = tuple(column.heading.to(language) for column in found.columns if column.right)
+    heads = [harmless(column.heading.to(language)) for column in found.columns]
+    right = tuple(head for head, column in zip(heads, found.columns, strict=True) if column.right)
     rows = [
         [Styled(harmless(cell.text.to(language)), style=_TONES.get(cell.tone, "")) for cell in row]
         for row in found.rows

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from secwatch.bulletin.document import Cell, Column, Section, Table
+from secwatch.bulletin.document import Cell, Column, Section, Table, both
 from secwatch.bulletin.material import JobState, Material
 from secwatch.bulletin.sections.threats import clip
 from secwatch.core.durations import in_words
 from secwatch.core.model import Origin, Text
-from secwatch.core.moments import in_zone
 
 ROWS = 40
 _NEVER = Text("无", "never")
@@ -29,8 +28,8 @@ def recovery(material: Material) -> Section:
     drilled = sum(1 for job in jobs if job.drilled_at)
     lead = Text(
         f"备份作业 {len(jobs)} 个：{met} 个达到恢复点目标，{verified} 个经验证，{drilled} 个经恢复演练。",
-        f"{len(jobs)} backup jobs: {met} meet their recovery point objective, {verified} are verified, "
-        f"{drilled} were drilled.",
+        f"Backup jobs: {len(jobs)}, within their recovery point objective: {met}, verified: {verified}, "
+        f"drilled: {drilled}.",
     )
     columns = (
         Column(Text("作业", "Job")),
@@ -49,7 +48,7 @@ def recovery(material: Material) -> Section:
         ),
     ]
     if len(jobs) > ROWS:
-        notes.append(Text(f"另有 {len(jobs) - ROWS} 个作业未列出。", f"{len(jobs) - ROWS} more jobs are not listed."))
+        notes.append(Text(f"另有 {len(jobs) - ROWS} 个作业未列出。", f"Jobs not listed: {len(jobs) - ROWS} more."))
     return Section("recovery", title, (lead, *_anomalies(material)), (Table(columns, rows),), notes=tuple(notes))
 
 
@@ -57,7 +56,7 @@ def _anomalies(material: Material) -> tuple[Text, ...]:
     number = sum(row.alerts for row in material.of_origin(Origin.BACKUP))
     if not number:
         return ()
-    return (Text(f"新增备份异常告警 {number} 条。", f"{number} new alerts of strange backups."),)
+    return (Text(f"新增备份异常告警 {number} 条。", f"New alerts of strange backups: {number}."),)
 
 
 def _row(material: Material, job: JobState) -> tuple[Cell, ...]:
@@ -80,7 +79,7 @@ def _row(material: Material, job: JobState) -> tuple[Cell, ...]:
 def _when(material: Material, moment: datetime | None) -> Cell:
     if moment is None:
         return Cell(_NEVER, "bad")
-    return Cell(Text(*(in_zone(moment, material.zone),) * 2))
+    return Cell(both(moment.astimezone(material.zone).strftime("%m-%d %H:%M")))
 
 
 def _drill(material: Material, job: JobState) -> Cell:

@@ -25,13 +25,17 @@ def situation(material: Material, rating: Rating, figures: tuple[Figure, ...]) -
 
 
 def _standing(material: Material) -> Text:
-    levels = [warning.computed_level for warning in material.standing]
+    levels = [warning.computed_level for warning in material.counted]
     if not levels:
-        return Text("目前没有有效预警。", "No warning stands.")
+        return Text("本周没有预警。", "There was no warning this week.")
     worst_first = [level for level in reversed(Level) if level in levels]
     zh = "、".join(f"{level.label.zh} {levels.count(level)} 项" for level in worst_first)
     en = ", ".join(f"{levels.count(level)} {level.label.en}" for level in worst_first)
-    return Text(f"有效预警 {len(levels)} 项：{zh}。", f"Warnings that stand: {len(levels)} ({en}).")
+    standing = len(material.standing)
+    return Text(
+        f"本周预警 {len(levels)} 项：{zh}；其中目前有效 {standing} 项。",
+        f"Warnings of the week: {len(levels)} ({en}); still standing: {standing}.",
+    )
 
 
 def key_figures(material: Material) -> tuple[Figure, ...]:
@@ -102,10 +106,15 @@ def figure_table(figures: tuple[Figure, ...]) -> Table:
         Column(Text("变化", "Change")),
     )
     rows = tuple(
-        (Cell(figure.name), Cell(_value(figure.current)), Cell(_value(figure.previous)), Cell(change(figure)))
+        (Cell(_with_unit(figure)), Cell(_value(figure.current)), Cell(_value(figure.previous)), Cell(change(figure)))
         for figure in figures
     )
     return Table(columns, rows)
+
+
+def _with_unit(figure: Figure) -> Text:
+    """A unit stands behind the name; English names carry theirs."""
+    return Text(f"{figure.name.zh}（{figure.unit.zh}）", figure.name.en)
 
 
 def _value(number: int | None) -> Text:

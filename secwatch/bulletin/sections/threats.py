@@ -40,7 +40,7 @@ def attacks(material: Material) -> Section:
     total = sum(row.alerts for row in rows)
     lead = Text(
         f"新增网络攻击告警 {total} 条，来源 {material.current.network_sources} 个，检测项 {len(rows)} 项。",
-        f"{total} new network alerts from {material.current.network_sources} sources, of {len(rows)} detections.",
+        f"New network alerts: {total}, sources: {material.current.network_sources}, kinds: {len(rows)}.",
     )
     return Section("attacks", title, (lead,), (_detections(rows),), notes=_more(len(rows)))
 
@@ -52,7 +52,7 @@ def malware(material: Material) -> Section:
     scans = material.current.scans
     if not rows:
         empty = (
-            Text(f"本周文件扫描 {scans} 次，未发现恶意程序。", f"{scans} file scans this week found no malware.")
+            Text(f"本周文件扫描 {scans} 次，未发现恶意程序。", f"File scans this week: {scans}. No malware was found.")
             if scans
             else Text(
                 "本周没有文件扫描，不能判断有无恶意程序。", "No files were scanned this week: nothing can be said."
@@ -62,7 +62,7 @@ def malware(material: Material) -> Section:
     total = sum(row.alerts for row in rows)
     lead = Text(
         f"文件扫描 {scans} 次，新增恶意程序告警 {total} 条，命中规则 {len(rows)} 条。",
-        f"{scans} file scans, {total} new alerts, {len(rows)} rules that matched.",
+        f"File scans: {scans}, new alerts: {total}, rules that matched: {len(rows)}.",
     )
     return Section("malware", title, (lead,), (_detections(rows),), notes=_more(len(rows)))
 
@@ -93,21 +93,21 @@ def _detections(rows: Sequence[DetectionCount]) -> Table:
 def _more(number: int) -> tuple[Text, ...]:
     if number <= ROWS:
         return ()
-    return (Text(f"另有 {number - ROWS} 项未列出。", f"{number - ROWS} more are not listed."),)
+    return (Text(f"另有 {number - ROWS} 项未列出。", f"Not listed: {number - ROWS} more."),)
 
 
 def organisations(material: Material) -> Section:
     """Return the organisations in the order of their warnings and alerts; what nobody owns comes last."""
     title = Text("单位情况", "Organisations")
-    standing = material.standing
-    codes = {row.organisation for row in material.organisations} | {warning.organisation for warning in standing}
+    counted = material.counted
+    codes = {row.organisation for row in material.organisations} | {warning.organisation for warning in counted}
     if not codes:
         return Section("organisations", title, (Text("本周各单位均无告警。", "No organisation had an alert."),))
     alerts = {row.organisation: (row.alerts, row.severe) for row in material.organisations}
     ranked = []
     for code in codes:
         levels = sorted(
-            (warning.level for warning in standing if warning.organisation == code), key=lambda level: level.rank
+            (warning.level for warning in counted if warning.organisation == code), key=lambda level: level.rank
         )
         ranked.append((code, levels, *alerts.get(code, (0, 0))))
     ranked.sort(key=lambda row: (row[0] is None, -(row[1][-1].rank if row[1] else -1), -row[3], -row[2], row[0] or ""))
@@ -127,7 +127,7 @@ def organisations(material: Material) -> Section:
     notes = []
     if len(ranked) > RANKED:
         rest = len(ranked) - RANKED
-        notes.append(Text(f"另有 {rest} 个单位未列出。", f"{rest} more organisations are not listed."))
+        notes.append(Text(f"另有 {rest} 个单位未列出。", f"Organisations not listed: {rest} more."))
     return Section("organisations", title, (), (Table(columns, tuple(rows)),), notes=tuple(notes))
 
 

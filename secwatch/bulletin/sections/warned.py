@@ -6,7 +6,6 @@ from secwatch.bulletin.document import Cell, Column, Section, Table, both
 from secwatch.bulletin.material import Material
 from secwatch.bulletin.sections.threats import clip
 from secwatch.core.model import EarlyWarning, Text, WarningState
-from secwatch.core.moments import in_zone
 
 ROWS = 30
 ADVICE = 10
@@ -23,20 +22,20 @@ def warned(material: Material) -> Section:
     rows = _ordered(material.warnings)
     if not rows:
         return Section("warnings", title, (Text("本周没有预警。", "There was no warning this week."),))
-    upward = sum(1 for warning in material.standing if warning.state is WarningState.REPORT_UPWARD)
+    upward = sum(1 for warning in rows if warning.state is WarningState.REPORT_UPWARD)
     lead = [
         Text(
             f"本周涉及预警 {len(rows)} 项，其中新增 {material.current.new_warnings} 项，"
             f"目前有效 {len(material.standing)} 项。",
-            f"{len(rows)} warnings concern this week, {material.current.new_warnings} of them new; "
-            f"{len(material.standing)} stand.",
+            f"Warnings that concern this week: {len(rows)}, new ones among them: {material.current.new_warnings}; "
+            f"still standing: {len(material.standing)}.",
         )
     ]
     if upward:
         lead.append(
             Text(
                 f"{upward} 项计算级别为红色。红色预警须由上级发布，建议立即上报。",
-                f"{upward} come out red. Red is for a higher body to issue: report upward at once.",
+                f"Come out red: {upward}. Red is for a higher body to issue: report upward at once.",
             )
         )
     columns = (
@@ -49,7 +48,7 @@ def warned(material: Material) -> Section:
     )
     table = Table(columns, tuple(_row(material, warning) for warning in rows[:ROWS]))
     rest = len(rows) - ROWS
-    notes = (Text(f"另有 {rest} 项未列出。", f"{rest} more are not listed."),) if rest > 0 else ()
+    notes = (Text(f"另有 {rest} 项未列出。", f"Not listed: {rest} more."),) if rest > 0 else ()
     return Section("warnings", title, tuple(lead), (table,), notes=notes)
 
 
@@ -57,9 +56,9 @@ def _row(material: Material, warning: EarlyWarning) -> tuple[Cell, ...]:
     label = warning.level.label
     state = warning.state.label
     if warning.state is not WarningState.LIFTED:
-        until = in_zone(warning.expires_at, material.zone)
+        until = warning.expires_at.astimezone(material.zone).strftime("%m-%d %H:%M")
         state = (
-            Text(f"{state.zh}，有效至 {until}", f"{state.en}, until {until}")
+            Text(f"{state.zh}，至 {until}", f"{state.en}, until {until}")
             if warning.expires_at > material.now
             else Text(f"{state.zh}，已过期", f"{state.en}, expired")
         )
@@ -74,7 +73,7 @@ def _row(material: Material, warning: EarlyWarning) -> tuple[Cell, ...]:
 
 
 def advice(material: Material) -> Section:
-    """Return what to do: each standing warning's response once, then what is missing from monitoring and recovery."""
+    """Return what to do: each kind of warning's response once, then what is missing from monitoring and recovery."""
     items = [*_responses(material), *_housekeeping(material)]
     title = Text("处置建议", "What to do")
     if not items:
@@ -84,7 +83,7 @@ def advice(material: Material) -> Section:
 
 def _responses(material: Material) -> list[Text]:
     groups: dict[str, list[EarlyWarning]] = {}
-    for warning in _ordered(material.standing):
+    for warning in _ordered(material.counted):
         groups.setdefault(warning.detection, []).append(warning)
     items = []
     for group in list(groups.values())[:ADVICE]:
@@ -125,7 +124,7 @@ def _housekeeping(material: Material) -> list[Text]:
         items.append(
             Text(
                 f"有 {material.orphans} 条告警未归属任何单位，请登记其网段、域名或路径的责任单位。",
-                f"{material.orphans} alerts are owned by nobody: register who is responsible for their networks.",
+                f"Alerts owned by nobody: {material.orphans}. Register who is responsible for their networks.",
             )
         )
     if material.current.days_observed < 7 and material.over:
