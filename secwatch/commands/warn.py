@@ -80,14 +80,16 @@ def _found(application: Application, name: str) -> EarlyWarning:
 def draft(application: Application, dry_run: bool, output: Output) -> None:
     """Take new alerts into warnings and bring every open warning's level up to date.
 
-    Alerts of one detection in one organisation make one warning. A level rises at once and falls
-    slowly; red is for a higher body to issue and becomes a recommendation to report upward.
+    What is strange about the backups becomes an alert first. Alerts of one detection in one
+    organisation make one warning. A level rises at once and falls slowly; red is for a higher
+    body to issue and becomes a recommendation to report upward.
 
     \b
     Example:
       secwatch warn draft
       secwatch warn draft --dry-run --json
     """
+    from secwatch.bridge import pull_anomalies
     from secwatch.store import warnings
     from secwatch.warn.levels import levels_file, load_levels
     from secwatch.warn.triage import draft as run
@@ -96,6 +98,7 @@ def draft(application: Application, dry_run: bool, output: Output) -> None:
     drafted = []
     try:
         with application.database.atomic():
+            pull_anomalies(application.database, now)
             changes = run(application.database, application.settings, application.organisations, now, table)
             changed = (*changes.drafted, *changes.updated, *changes.lifted)
             drafted = [warning for number in changed if (warning := warnings.find(application.database, number))]
