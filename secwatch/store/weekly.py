@@ -108,9 +108,10 @@ def observed(database: Database, start: datetime, end: datetime) -> Sequence[tup
 
 
 def scans_started(database: Database, start: datetime, end: datetime) -> Sequence[datetime]:
-    """Return when the file scans of the time began."""
+    """Return when the file scans of the time began, those that never ended left out."""
     rows = database.query(
-        "SELECT started_at FROM scans WHERE started_at >= :start AND started_at < :end ORDER BY started_at",
+        "SELECT started_at FROM scans WHERE started_at >= :start AND started_at < :end AND ended_at IS NOT NULL"
+        " ORDER BY started_at",
         _between(start, end),
     )
     return [from_text(row["started_at"]) for row in rows]

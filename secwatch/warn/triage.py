@@ -86,12 +86,17 @@ def draft(
 
 
 def _adopt(database: Database, ownership: Ownership) -> int:
-    """An alert older than its owner's entry in the registry finds that owner now."""
+    """An alert older than its owner's entry in the registry finds that owner now.
+
+    Whether source or target decides is the detection's to say; where they belong to two
+    organisations nothing is guessed, so that nobody is shown what concerns another.
+    """
     adopted = 0
     for alert in alerts.unowned(database):
-        owner = ownership.of(alert.finding.target) or ownership.of(alert.finding.source)
-        if owner is not None:
-            alerts.assign(database, alert.id, owner)
+        ends = (alert.finding.target, alert.finding.source)
+        owners = {owner for owner in map(ownership.of, ends) if owner is not None}
+        if len(owners) == 1:
+            alerts.assign(database, alert.id, owners.pop())
             adopted += 1
     return adopted
 

@@ -149,6 +149,13 @@ def test_an_orphan_finds_its_owner_once_that_is_registered(database: Database) -
     assert len(warning_of(database, "FIN").alerts) == 1
 
 
+def test_an_orphan_between_two_organisations_is_nobodys(database: Database) -> None:
+    """Which of them the alert concerns is not guessed: it stays unowned and counted."""
+    record(database, finding(organisation=None, source="192.0.2.70", target="192.0.2.10"))
+    changes = run(database)
+    assert (changes.adopted, changes.orphans) == (0, 1)
+
+
 def test_below_the_minimum_severity_nothing_is_drafted(database: Database) -> None:
     """settings.warn.minimum_severity is the threshold."""
     record(database, finding(severity=Severity.LOW))
