@@ -35,14 +35,20 @@ class Facts:
     ends: frozenset[tuple[str | None, str | None]]
 
 
-# An alert is pending while no warning of its present owner has taken it in as far as it goes.
-_PENDING = """
-FROM alerts WHERE severity >= :severity AND NOT EXISTS (
+# An alert is pending while no warning of its present owner has taken it in as far as it goes. The
+# pending ones are collected once into a table of this connection: asking anew for each of
+# thousands of groups would read all alerts each time.
+_COLLECT = """
+INSERT INTO temp.pending SELECT id, organisation, detection, last_seen FROM alerts
+WHERE severity >= ? AND NOT EXISTS (
     SELECT 1 FROM warning_alerts JOIN warnings ON warnings.id = warning_alerts.warning_id
     WHERE warning_alerts.alert_id = alerts.id AND warning_alerts.last_seen >= alerts.last_seen
       AND warnings.organisation IS alerts.organisation)
 """
-_PENDING_GROUP = _PENDING + " AND organisation IS :organisation AND detection = :detection"
+_PENDING_GROUP = """
+FROM temp.pending JOIN alerts ON alerts.id = pending.id
+WHERE pending.detection = :detection AND pending.organisation IS :organisation
+"""
 
 # The owner is compared again: whatever else went wrong, a warning never shows what another organisation owns.
 _TAKEN = """
@@ -58,17 +64,23 @@ def claim(database: Database) -> None:
 
 
 def pending_groups(database: Database, minimum_severity: int) -> Sequence[Group]:
-    """Return the groups that have alerts not yet taken in, in a stable order."""
-    rows = database.query(
-        f"SELECT DISTINCT organisation, detection {_PENDING} ORDER BY organisation, detection",
-        {"severity": minimum_severity},
+    """Collect the alerts not yet taken in and return their groups in a stable order.
+
+    What pending_facts and take_in say of a group is as of this call. Call all of them in one transaction.
+    """
+    database.execute("DROP TABLE IF EXISTS temp.pending")
+    database.execute(
+        "CREATE TABLE temp.pending (id INTEGER PRIMARY KEY, organisation TEXT, detection TEXT, last_seen TEXT)"
     )
+    database.execute(_COLLECT, [minimum_severity])
+    database.execute("CREATE INDEX temp.pending_group ON pending (detection, organisation)")
+    rows = database.query("SELECT DISTINCT organisation, detection FROM temp.pending ORDER BY organisation, detection")
     return [Group(row["organisation"], row["detection"]) for row in rows]
 
 
-def pending_facts(database: Database, group: Group, minimum_severity: int) -> Facts | None:
+def pending_facts(database: Database, group: Group) -> Facts | None:
     """Return what the group's pending alerts say together, None if it has none."""
-    return _facts(database, _PENDING_GROUP, _values(group, minimum_severity))
+    return _facts(database, _PENDING_GROUP, _values(group))
 
 
 def taken_facts(database: Database, warning: int) -> Facts | None:
@@ -76,8 +88,8 @@ def taken_facts(database: Database, warning: int) -> Facts | None:
     return _facts(database, _TAKEN, {"warning": warning})
 
 
-def _values(group: Group, minimum_severity: int) -> dict[str, Any]:
-    return {"severity": minimum_severity, "organisation": group.organisation, "detection": group.detection}
+def _values(group: Group) -> dict[str, Any]:
+    return {"organisation": group.organisation, "detection": group.detection}
 
 
 def _facts(database: Database, condition: str, values: Mapping[str, Any]) -> Facts | None:
@@ -92,7 +104,7 @@ def _facts(database: Database, condition: str, values: Mapping[str, Any]) -> Fac
         f"SELECT alerts.* {condition} ORDER BY alerts.severity DESC, alerts.last_seen DESC, alerts.id LIMIT 1",
         dict(values),
     )
-    ends = database.query(f"SELECT DISTINCT source, target {condition}", dict(values))
+    ends = database.query(f"SELECT DISTINCT alerts.source, alerts.target {condition}", dict(values))
     return Facts(
         alerts=row["number"],
         severity=row["severity"],
@@ -103,12 +115,13 @@ def _facts(database: Database, condition: str, values: Mapping[str, Any]) -> Fac
     )
 
 
-def take_in(database: Database, warning: int, group: Group, minimum_severity: int) -> int:
+def take_in(database: Database, warning: int, group: Group) -> int:
     """Let a warning take in the group's pending alerts and return how many they were."""
     done = database.execute(
-        f"INSERT INTO warning_alerts (warning_id, alert_id, last_seen) SELECT :warning, id, last_seen {_PENDING_GROUP}"
+        "INSERT INTO warning_alerts (warning_id, alert_id, last_seen)"
+        f" SELECT :warning, alerts.id, alerts.last_seen {_PENDING_GROUP}"
         " ON CONFLICT DO UPDATE SET last_seen = excluded.last_seen",
-        {"warning": warning, **_values(group, minimum_severity)},
+        {"warning": warning, **_values(group)},
     )
     return done.rowcount
 

@@ -112,7 +112,6 @@ def _spread(standing: Iterable[EarlyWarning], groups: Iterable[Group]) -> Mappin
 
 
 def _run(desk: _Desk, standing: Mapping[Group, EarlyWarning], groups: Iterable[Group]) -> Changes:
-    minimum = desk.settings.warn.minimum_severity
     drafted: list[str] = []
     updated: list[str] = []
     lifted: list[str] = []
@@ -120,7 +119,7 @@ def _run(desk: _Desk, standing: Mapping[Group, EarlyWarning], groups: Iterable[G
     fresh: set[Group] = set()
     for group in groups:
         if group in standing:
-            taken_in += warnings.take_in(desk.database, standing[group].id, group, minimum)
+            taken_in += warnings.take_in(desk.database, standing[group].id, group)
             fresh.add(group)
             continue
         warning = _new_warning(desk, group)
@@ -128,7 +127,7 @@ def _run(desk: _Desk, standing: Mapping[Group, EarlyWarning], groups: Iterable[G
             below += 1
             continue
         identifier = warnings.insert(desk.database, warning)
-        number = warnings.take_in(desk.database, identifier, group, minimum)
+        number = warnings.take_in(desk.database, identifier, group)
         taken_in += number
         orphans += number if group.organisation is None else 0
         drafted.append(warning.number)
@@ -143,7 +142,7 @@ def _run(desk: _Desk, standing: Mapping[Group, EarlyWarning], groups: Iterable[G
 
 
 def _new_warning(desk: _Desk, group: Group) -> EarlyWarning | None:
-    facts = warnings.pending_facts(desk.database, group, desk.settings.warn.minimum_severity)
+    facts = warnings.pending_facts(desk.database, group)
     if facts is None:
         return None
     blank = EarlyWarning(
