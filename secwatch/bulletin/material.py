@@ -96,6 +96,11 @@ class Material:
         return self.now >= self.week.end
 
     @property
+    def days_due(self) -> int:
+        """How many days of the week have begun: a week that still runs lacks none of its future."""
+        return sum(1 for start, _ in self.week.days(self.zone) if start <= self.now)
+
+    @property
     def counted(self) -> tuple[EarlyWarning, ...]:
         """The warnings that count for the week: all but lifted ones. One that merely ran out still counts."""
         return tuple(warning for warning in self.warnings if warning.state is not WarningState.LIFTED)

@@ -107,7 +107,7 @@ def metrics_of(material: Material) -> dict[str, int | None]:
         "warnings_yellow": levels.count(Level.YELLOW),
         "warnings_below_yellow": levels.count(Level.BLUE) + levels.count(Level.NOTICE),
         "network_blind": int(not material.current.network_known),
-        "network_days_missing": _days_due(material) - days if days else None,
+        "network_days_missing": material.days_due - days if days else None,
         "network_above_range": _above_range(material),
         "scans_missing": int(not material.current.scans_known),
         "backups_absent": int(not jobs),
@@ -133,11 +133,6 @@ METRICS = frozenset(
         "backups_unproven",
     }
 )
-
-
-def _days_due(material: Material) -> int:
-    """How many days of the week have begun: a week that still runs lacks none of its future."""
-    return sum(1 for start, _ in material.week.days(material.zone) if start <= material.now)
 
 
 def _above_range(material: Material) -> int | None:

@@ -88,6 +88,6 @@ def _drill(material: Material, job: JobState) -> Cell:
         return when
     took, within = in_words(job.drill_seconds), job.drill_seconds <= job.rto_seconds
     return Cell(
-        Text(f"{when.text.zh}，用时 {took}", f"{when.text.en}, took {took}"),
+        Text(f"{when.text.zh}（用时 {took}）", f"{when.text.en} ({took})"),
         "" if within else "bad",
     )

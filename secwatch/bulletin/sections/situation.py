@@ -141,12 +141,12 @@ def _gaps(material: Material) -> list[Text]:
         notes.append(
             Text("本周尚未结束，数字为编制时的数字。", "The week is not over: the numbers are those of the moment.")
         )
-    days = material.current.days_observed
-    if days < 7:
+    days, due = material.current.days_observed, material.days_due
+    if days < due:
         notes.append(
             Text(
-                f"网络监测：本周 7 天中 {days} 天有数据，数字不完整，不与上周比较。缺报不等于零。",
-                f"Network monitoring has data of {days} of 7 days: the numbers are incomplete and not compared. "
+                f"网络监测：应有 {due} 天数据，实有 {days} 天，数字不完整，不与上周比较。缺报不等于零。",
+                f"Network monitoring has data of {days} of {due} days: the numbers are incomplete and not compared. "
                 "No data does not mean none.",
             )
         )
