@@ -91,6 +91,8 @@ def run(
         def expire() -> None:
             expired.set()
             stop(process, stop_signal)
+            # Its own children may live on and keep its output open: we would wait for them for ever.
+            _signal_group(process, signal.SIGKILL)
 
         timer = threading.Timer(timeout, expire)
         timer.daemon = True
