@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from secwatch.core.columns import ColumnBatch, ColumnData, TextColumn, TextsColumn
+from secwatch.core.columns import TABLES, ColumnBatch, ColumnData, TextColumn, TextsColumn
 from secwatch.sensor import names
 from secwatch.sensor.events import Fingerprints
 from secwatch.sensor.kernels import columns as kernels
@@ -74,7 +74,7 @@ class BatchMaker:
             columns[f"{side}_tcp_flags"] = records[f"{side}_flags"].copy()
         columns["vlan"] = records["vlan"].copy()
         columns["export_reason"] = from_codes(records["reason"], REASONS.__getitem__)
-        return ColumnBatch("flows", len(records), columns)
+        return _batch("flows", len(records), columns, {})
 
     def _events(self, table: str, rows: NDArray[np.int64]) -> ColumnBatch:
         records = self._state.events[rows]
@@ -106,7 +106,7 @@ class BatchMaker:
             columns["status_code"] = np.where(unanswered, 0, records["answer"]).astype(np.uint16)
             nulls["status_code"] = unanswered
             columns["content_type"] = self._texts(rows, http.TYPE_TEXT)
-        return ColumnBatch(table, len(rows), columns, nulls)
+        return _batch(table, len(rows), columns, nulls)
 
     def _ends(self, records: Records) -> dict[str, ColumnData]:
         rows = len(records)
@@ -142,6 +142,11 @@ class BatchMaker:
     def _ciphers(self, records: Records) -> TextColumn:
         chosen = np.where(records["answer"] == NONE16, -1, records["code"].astype(np.int64))
         return from_codes(chosen, names.cipher)
+
+
+def _batch(table: str, rows: int, columns: dict[str, ColumnData], nulls: dict[str, NDArray[np.bool_]]) -> ColumnBatch:
+    """Return the columns in the order of the table; KeyError if one is missing."""
+    return ColumnBatch(table, rows, {column.name: columns[column.name] for column in TABLES[table].columns}, nulls)
 
 
 def from_codes(codes: NDArray[np.generic], name: Callable[[int], str]) -> TextColumn:

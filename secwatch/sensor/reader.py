@@ -16,7 +16,7 @@ from secwatch.core.errors import UnreadableInput
 from secwatch.sensor.batches import BatchMaker
 from secwatch.sensor.kernels import index as finder
 from secwatch.sensor.kernels import state as memory
-from secwatch.sensor.kernels.decode import LINK_TYPES
+from secwatch.sensor.kernels.link import LINK_TYPES
 from secwatch.sensor.kernels.track import flush, track
 from secwatch.sensor.pcapfile import BLOCK_BYTES, CaptureFile
 

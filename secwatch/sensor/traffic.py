@@ -63,7 +63,7 @@ class Scenario:
         if not 0 <= scale <= 20:
             raise ValueError("the scale must lie between 0 and 20")
         self._maker = maker
-        self._random = random.Random(seed)
+        self._random = random.Random(seed)  # noqa: S311 - the same seed must make the same packets
         self._scale = scale
         self._made: list[tuple[int, bytes]] = []
         self._ports: dict[str, int] = {}

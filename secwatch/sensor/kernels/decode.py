@@ -1,4 +1,4 @@
-"""Decoding one packet: link layer, IP with its extension headers, transport header.
+"""Decoding one packet: IP with its extension headers and fragments, transport header.
 
 Every field is checked against the captured length before it is read. What cannot be decoded is
 answered with its cause; nothing is guessed.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from secwatch.sensor.kernels.compiler import part
+from secwatch.sensor.kernels.link import step_over_link
 from secwatch.sensor.kernels.reads import Bytes, big16, big32, big64, byte, signed
 from secwatch.sensor.kernels.state import (
     BAD_IPV4_HEADER,
@@ -23,22 +24,13 @@ from secwatch.sensor.kernels.state import (
     TRUNCATED_IPV4,
     TRUNCATED_IPV6,
     TRUNCATED_IPV6_EXTENSION,
-    TRUNCATED_LINK,
-    TRUNCATED_MPLS,
     TRUNCATED_SCTP,
     TRUNCATED_TCP,
     TRUNCATED_UDP,
-    UNKNOWN_INTERFACE,
-    UNKNOWN_LINK_TYPE,
     Record,
     SensorState,
 )
 
-ETHERNET, LINUX_COOKED, LINUX_COOKED_2 = 1, 113, 276
-NULL, LOOP = 0, 108
-RAW_TYPES = (12, 14, 101, 228, 229)
-LINK_TYPES = (ETHERNET, LINUX_COOKED, LINUX_COOKED_2, NULL, LOOP, *RAW_TYPES)
-_MOST_TAGS = 8  # VLAN tags or MPLS labels of one packet
 _MOST_EXTENSIONS = 16  # IPv6 extension headers of one packet
 
 
@@ -55,7 +47,7 @@ def decode(state: SensorState, data: Bytes, start: int, captured: int, wire: int
     packet["later_fragment"] = 0
     packet["source_port"] = 0
     packet["destination_port"] = 0
-    offset, protocol = _link(packet, data, start, end, link)
+    offset, protocol = step_over_link(packet, data, start, end, link)
     if offset < 0:
         return protocol
     if protocol == 0x0800 or protocol == 0x86DD:
@@ -71,71 +63,6 @@ def decode(state: SensorState, data: Bytes, start: int, captured: int, wire: int
             return BAD_IPV6_HEADER
         return _ipv6(state, packet, data, offset, end, remaining)
     return NO_IP
-
-
-@part
-def _link(packet: Record, data: Bytes, start: int, end: int, link: int) -> tuple[int, int]:
-    """Return (offset of the network header, EtherType), or (-1, cause)."""
-    if link == 1:
-        if start + 14 > end:
-            return -1, TRUNCATED_LINK
-        return _tags(packet, data, start + 14, end, big16(data, start + 12))
-    if link == 113:
-        if start + 16 > end:
-            return -1, TRUNCATED_LINK
-        return _tags(packet, data, start + 16, end, big16(data, start + 14))
-    if link == 276:
-        if start + 20 > end:
-            return -1, TRUNCATED_LINK
-        return _tags(packet, data, start + 20, end, big16(data, start))
-    if link == 0 or link == 108:
-        if start + 5 > end:
-            return -1, TRUNCATED_LINK
-        return _by_version(data, start + 4, end)
-    if link == 12 or link == 14 or link == 101 or link == 228 or link == 229:
-        return _by_version(data, start, end)
-    return -1, UNKNOWN_LINK_TYPE if link >= 0 else UNKNOWN_INTERFACE
-
-
-@part
-def _by_version(data: Bytes, offset: int, end: int) -> tuple[int, int]:
-    """Return (offset, EtherType) of a packet that begins with its IP header."""
-    if offset >= end:
-        return -1, TRUNCATED_LINK
-    version = byte(data, offset) >> 4
-    if version == 4:
-        return offset, 0x0800
-    if version == 6:
-        return offset, 0x86DD
-    return offset, 0
-
-
-@part
-def _tags(packet: Record, data: Bytes, offset: int, end: int, protocol: int) -> tuple[int, int]:
-    """Step over VLAN tags, MPLS labels and PPPoE. Return (offset, EtherType) or (-1, cause)."""
-    for _ in range(_MOST_TAGS):
-        if protocol == 0x8100 or protocol == 0x88A8 or protocol == 0x9100:
-            if offset + 4 > end:
-                return -1, TRUNCATED_LINK
-            packet["vlan"] = big16(data, offset) & 0x0FFF
-            protocol = big16(data, offset + 2)
-            offset += 4
-        elif protocol == 0x8847 or protocol == 0x8848:
-            if offset + 4 > end:
-                return -1, TRUNCATED_MPLS
-            bottom = byte(data, offset + 2) & 1
-            offset += 4
-            if bottom == 1:
-                return _by_version(data, offset, end)
-        elif protocol == 0x8864:
-            if offset + 8 > end:
-                return -1, TRUNCATED_LINK
-            inner = big16(data, offset + 6)
-            protocol = 0x0800 if inner == 0x0021 else 0x86DD if inner == 0x0057 else 0
-            offset += 8
-        else:
-            break
-    return offset, protocol
 
 
 @part

@@ -18,6 +18,7 @@ INDEX_ROWS = 8192
 LARGEST_PACKET = 262144  # bytes; the limit of libpcap (MAXIMUM_SNAPLEN), as a guard against damage
 LARGEST_BLOCK = 16 << 20  # bytes of one pcapng block, as Wireshark limits them
 MOST_INTERFACES = 1024
+LATEST_SECOND = 1 << 42  # since 1970; later times of a damaged file would overflow microseconds
 
 # Why a finder stopped.
 NEED_MORE, INDEX_FULL, CORRUPT = range(3)
@@ -101,6 +102,7 @@ def _microseconds(high: int, low: int, exponent: int, binary: int, shift_seconds
     if binary == 1:
         seconds = ticks >> exponent
         rest = ticks - (seconds << exponent)
+        seconds = min(seconds, LATEST_SECOND)
         if exponent > 40:  # or the product below would overflow
             rest >>= exponent - 40
             exponent = 40
@@ -109,9 +111,9 @@ def _microseconds(high: int, low: int, exponent: int, binary: int, shift_seconds
         ticks //= 10
         exponent -= 1
     while exponent < 6:
-        ticks *= 10
+        ticks = min(ticks, LATEST_SECOND * 100000) * 10
         exponent += 1
-    return ticks + shift_seconds * 1000000
+    return min(ticks, LATEST_SECOND * 1000000) + shift_seconds * 1000000
 
 
 @part

@@ -7,17 +7,8 @@ import numpy as np
 from secwatch.sensor.kernels.application import see_tcp, see_udp
 from secwatch.sensor.kernels.compiler import kernel, part
 from secwatch.sensor.kernels.decode import decode
-from secwatch.sensor.kernels.flows import (
-    SWEEP_EVERY,
-    create,
-    find,
-    finish,
-    flow_tag,
-    has_room,
-    split,
-    sweep,
-    touch,
-)
+from secwatch.sensor.kernels.flow_table import find, flow_tag, touch
+from secwatch.sensor.kernels.flows import SWEEP_EVERY, create, finish, has_room, split, sweep
 from secwatch.sensor.kernels.index import PacketIndex
 from secwatch.sensor.kernels.reads import Bytes, signed
 from secwatch.sensor.kernels.state import (

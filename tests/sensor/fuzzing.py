@@ -1,0 +1,244 @@
+"""Hostile packets through the kernels, in a process of its own: `python -m tests.sensor.fuzzing ROUNDS SECONDS`.
+
+Run with NUMBA_BOUNDSCHECK=1, or with NUMBA_DISABLE_JIT=1, where numpy checks every index. Each
+packet lies at the very end of its array, so that a read behind its captured length leaves the
+array and fails. Prints one digest of everything the kernels produced: both
+modes must agree on it, which finds arithmetic that compiled code does otherwise.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import struct
+import sys
+import time
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from secwatch.sensor.batches import BatchMaker
+from secwatch.sensor.kernels import compiler, index, state, track
+from secwatch.sensor.traffic import client_hello
+from tests.sensor.frames import (
+    ACK,
+    FIN,
+    RST,
+    SYN,
+    datagram,
+    dns,
+    enhanced,
+    ethernet,
+    interface,
+    ipv4,
+    ipv6,
+    name,
+    record,
+    section,
+    segment,
+    tcp,
+    udp,
+)
+from tests.sensor.reading import rows_of
+
+HELLO = client_hello("portal.city.example", random.Random(1))
+RECORD = b"\x16\x03\x01" + struct.pack(">H", len(HELLO)) + HELLO
+SERVER_HELLO = (
+    bytes.fromhex("160303003a 02000036 0303")
+    + bytes(32)
+    + bytes.fromhex("00 c02f 00 000e 002b00020304 0010000400020100")
+)
+ANSWERS = [
+    record(5, name("edge.example.net")),
+    record(16, b"\x05hello\x03abc"),
+    record(28, bytes(16)),
+    record(15, b"\0\x01\xc0\x0c"),
+]
+LONG_ARP = ethernet(bytes(28), 0x0806)
+EXTENSIONS = bytes([43, 0]) + bytes(6) + bytes([44, 0]) + bytes(6) + bytes([6, 0, 0, 0]) + bytes(4)
+TWO_REQUESTS = b"GET /a?b HTTP/1.1\r\nHost: a.example:80\r\nUser-Agent: x\r\n\r\nGET / HTTP/1.0\r\n\r\n"
+SEEDS = [
+    (1, segment(SYN)),
+    (1, segment(SYN | ACK, answer=True)),
+    (1, segment(ACK, RECORD)),
+    (1, segment(ACK, RECORD[:90])),
+    (1, segment(ACK, RECORD[90:], sequence=91)),
+    (1, segment(ACK, SERVER_HELLO, answer=True)),
+    (1, segment(ACK, TWO_REQUESTS, port=4)),
+    (1, segment(ACK, b"POST /long", port=5)),
+    (1, segment(ACK, b" HTTP/1.1\r\nhost:y\r\n\r\n", port=5, sequence=11)),
+    (1, segment(ACK, b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>", answer=True, port=4)),
+    (1, segment(FIN | ACK)),
+    (1, segment(RST, answer=True)),
+    (1, datagram(dns(7))),
+    (1, datagram(dns(7, answers=ANSWERS, flags=0x8180), answer=True)),
+    (1, datagram(dns(9), service=5300)),
+    (1, ethernet(ipv6(EXTENSIONS + tcp(SYN), 0), 0x86DD)),
+    (1, ethernet(ipv4(udp(bytes(60), (9, 9)), 17, fragment=0x2000), tags=[(0x88A8, 1), (0x8100, 2)])),
+    (1, ethernet(ipv4(bytes(60), 17, fragment=185), tags=[(0x8100, 2)])),
+    (1, ethernet(ipv4(bytes([8, 0]) + bytes(40), 1))),
+    (1, ethernet(ipv6(bytes([135, 0]) + bytes(30), 58), 0x86DD)),
+    (1, ethernet(b"\0\x01\x01\xff" + ipv4(tcp(SYN), 6), 0x8847)),
+    (1, ethernet(bytes(6) + b"\0\x21" + ipv4(tcp(SYN), 6), 0x8864)),
+    (101, ipv4(tcp(SYN), 6)),
+    (113, bytes(14) + b"\x08\0" + ipv4(udp(b"x"), 17)),
+    (276, b"\x08\0" + bytes(18) + ipv4(udp(b"x"), 17)),
+    (0, bytes(4) + ipv4(struct.pack(">HH8x", 7, 7), 132)),
+    (1, LONG_ARP),
+]  # fmt: skip
+FILE = section() + interface(1, struct.pack("<HHB3xHHq", 9, 1, 0x94, 14, 8, 5)) + b"".join(
+    enhanced(n << 20, frame) for n, (link, frame) in enumerate(SEEDS) if link == 1
+)  # fmt: skip
+
+
+def mutated(frame: bytes, source: random.Random) -> bytes:
+    """The frame with a few bytes changed, cut, repeated or replaced."""
+    out = bytearray(frame)
+    for _ in range(source.choice((0, 1, 1, 2, 4, 16))):
+        at = source.randrange(len(out) + 1)
+        action = source.randrange(6)
+        if action == 0:
+            out[at : at + 1] = bytes([source.choice((0, 1, 0x7F, 0x80, 0xC0, 0xFF, source.randrange(256)))])
+        elif action == 1:
+            del out[at:]
+        elif action == 2:
+            del out[at : at + source.randrange(8)]
+        elif action == 3:
+            out[at:at] = source.randbytes(source.randrange(8))
+        elif action == 4:
+            out[at : at + 2] = source.choice((b"\0\0", b"\xff\xff", b"\x7f\xff", b"\0\x01"))
+        else:
+            out += out[-source.randrange(1, 400) :]
+    return bytes(out[:6000])
+
+
+def planted_read_is_caught() -> bool:
+    """Whether a read one element behind an array fails, as it must for this run to mean anything."""
+
+    def planted(data: np.typing.NDArray[np.uint8], place: int) -> int:
+        return int(data[np.uint64(place)])
+
+    try:
+        compiler.kernel(planted)(np.zeros(8, np.uint8), 8)
+    except IndexError:
+        return True
+    return False
+
+
+class Sensor:
+    """A sensor with little memory, so that every bound is reached."""
+
+    def __init__(self) -> None:
+        self.state = state.new_state(24, 64, (300_000_000, 60_000_000, 60_000_000, 5_000_000, 10**9), 512, slots=6)
+        self.state.seed[0] = 1
+        self.maker = BatchMaker(self.state)
+        self.index = index.new_index()
+        self.digest = hashlib.sha256()
+        self.in_flows = 0
+
+    def take(self, data: bytes, link: int, moment: int, wire: int) -> None:
+        """Run one packet that fills its array to the last byte."""
+        block = np.frombuffer(bytearray(data), np.uint8)
+        self.index.offsets[0], self.index.captured[0], self.index.wire[0] = 0, len(data), max(wire, len(data))
+        self.index.times[0], self.index.links[0] = moment, link
+        while track.track(self.state, block, self.index, 0, 1) == 0:
+            self.drain()
+
+    def drain(self) -> None:
+        """Empty the output into the digest."""
+        for batch in self.maker.drain():
+            rows = rows_of(batch)
+            self.digest.update(repr(rows).encode())
+            if batch.table == "flows":
+                self.in_flows += sum(row["source_packets"] + row["destination_packets"] for row in rows)
+
+    def finish(self) -> None:
+        """End all flows and check that nothing is lost, and all memory free."""
+        while not track.flush(self.state):
+            self.drain()
+        self.drain()
+        control = self.state.control
+        malformed = int(self.state.causes[1 : 1 + len(state.PACKET_CAUSES)].sum())
+        assert self.in_flows + control[state.NOT_IP] + malformed == control[state.PACKETS]
+        assert (self.state.table == -1).all()
+        assert (self.state.heads == -1).all()
+        flows = (self.state.flows, state.FREE_FLOW, state.USED_FLOWS)
+        for records, head, used in (flows, (self.state.slots, state.FREE_SLOT, state.USED_SLOTS)):
+            free, place = 0, int(control[head])
+            while place >= 0:
+                free, place = free + 1, int(records[place]["next"])
+            assert free == control[used]
+        assert control[state.OLDEST_SLOT] == control[state.NEWEST_SLOT] == -1
+        self.digest.update(repr(self.state.causes.tolist()).encode())
+
+
+def fuzz_packets(rounds: int, deadline: float) -> str:
+    """Run rounds of packets and return the digest of all results."""
+    source = random.Random(20261123)
+    digest = hashlib.sha256()
+    with np.errstate(over="ignore"):
+        for _ in range(rounds):
+            sensor = Sensor()
+            moment = 10**15
+            for _ in range(120):
+                link, frame = source.choice(SEEDS)
+                data = mutated(frame, source)
+                moment += source.choice((0, 1, 1000, 10**6, 2 * 10**7, -(10**6), 10**9 if source.random() < 0.1 else 5))
+                sensor.take(data, link if source.random() < 0.98 else 77, moment, len(data) + source.choice((0, 0, 9)))
+            sensor.finish()
+            digest.update(sensor.digest.digest())
+            assert time.monotonic() < deadline, "the fuzzing takes too long"
+    return digest.hexdigest()
+
+
+def fuzz_files(rounds: int) -> str:
+    """Run damaged pcap and pcapng blocks through the finders; return the digest of what they found."""
+    source = random.Random(5)
+    found = index.new_index()
+    digest = hashlib.sha256()
+    plain = b"".join(struct.pack("<IIII", n, n, len(frame), len(frame)) + frame for n, (_, frame) in enumerate(SEEDS))
+    found.file[index.RECORD_HEADER] = 16
+    with np.errstate(over="ignore"):
+        for number in range(rounds):
+            find, content = (index.index_pcap, plain) if number % 2 else (index.index_pcapng, FILE)
+            data = mutated(content, source)
+            found.file[index.SWAPPED] = source.random() < 0.1
+            found.file[index.INTERFACES] = 0
+            block = np.frombuffer(bytearray(data or b"\0"), np.uint8)
+            place, reason = find(block, 0, len(block), found)
+            count = int(found.file[index.COUNT])
+            assert 0 <= place <= len(block)
+            assert (found.offsets[:count] + found.captured[:count] <= len(block)).all()
+            digest.update(repr((int(place), int(reason), found.times[:count].tolist())).encode())
+    return digest.hexdigest()
+
+
+PACKETS = st.lists(st.tuples(st.sampled_from((1, 101, 113, 276, 0)), st.binary(max_size=120)), max_size=12)
+
+
+@settings(max_examples=300, deadline=None, database=None, derandomize=True)
+@given(PACKETS)
+def any_bytes(packets: list[tuple[int, bytes]]) -> None:
+    """Whatever the bytes: nothing crashes, nothing is lost, all memory is given back."""
+    sensor = Sensor()
+    with np.errstate(over="ignore"):
+        for moment, (link, data) in enumerate(packets):
+            sensor.take(data or b"\0", link, moment, len(data))
+        sensor.finish()
+
+
+def main() -> None:
+    """Fuzz within the time given, and print the digest."""
+    rounds, seconds = int(sys.argv[1]), float(sys.argv[2])
+    if not planted_read_is_caught():
+        sys.exit("void: an out-of-range read was not noticed")
+    start = time.monotonic()
+    packets = fuzz_packets(rounds, start + seconds)
+    files = fuzz_files(rounds * 20)
+    any_bytes()
+    sys.stdout.write(f"{packets} {files}\n")
+
+
+if __name__ == "__main__":
+    main()

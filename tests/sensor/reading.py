@@ -1,0 +1,80 @@
+"""Reading a capture with the sensor and showing its columns as rows of plain Python values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from secwatch.core.columns import TABLES, ColumnBatch, ColumnData, Kind, TextColumn, TextsColumn
+from secwatch.sensor.reader import FlowReader, SensorCounters, SensorSettings
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """All rows of a capture by table, and the final counters."""
+
+    flows: list[Row]
+    dns: list[Row]
+    tls: list[Row]
+    http: list[Row]
+    counters: SensorCounters
+    identity: str
+    largest_batch: int
+
+
+def texts(column: TextColumn) -> list[str]:
+    """The texts of a column."""
+    data = column.data.tobytes()
+    return [data[start:end].decode() for start, end in pairwise(column.offsets.tolist())]
+
+
+def _values(column: ColumnData) -> list[Any]:
+    if isinstance(column, TextColumn):
+        return texts(column)
+    if isinstance(column, TextsColumn):
+        values = texts(column.values)
+        return [values[start:end] for start, end in pairwise(column.offsets.tolist())]
+    return list(column.tolist())
+
+
+def rows_of(batch: ColumnBatch) -> list[Row]:
+    """The rows of a batch, with None where a mask says so; the batch must fit its table exactly."""
+    table = TABLES[batch.table]
+    assert list(batch.columns) == [column.name for column in table.columns]
+    values = {name: _values(data) for name, data in batch.columns.items()}
+    for column in table.columns:
+        assert len(values[column.name]) == batch.rows
+        data = batch.columns[column.name]
+        if not isinstance(data, TextColumn | TextsColumn):
+            widths = {Kind.TIME: "<i8", Kind.UINT8: "|u1", Kind.UINT16: "<u2", Kind.UINT64: "<u8", Kind.DOUBLE: "<f8"}
+            assert data.dtype.str == widths[column.kind], column.name
+            assert data.flags.c_contiguous, column.name
+        if column.nullable:
+            values[column.name] = [
+                None if missing else value
+                for value, missing in zip(values[column.name], batch.nulls[column.name].tolist(), strict=True)
+            ]
+    return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+
+
+def read(path: Path | str, settings: SensorSettings | None = None) -> Reading:
+    """Read a capture to its end."""
+    rows: dict[str, list[Row]] = {table: [] for table in TABLES}
+    largest = 0
+    with FlowReader(str(path), settings=settings) as reader:
+        for batch in reader.batches():
+            rows[batch.table] += rows_of(batch)
+            largest = max(largest, batch.rows)
+        counters, identity = reader.counters, reader.identity
+    return Reading(rows["flows"], rows["dns"], rows["tls"], rows["http"], counters, identity, largest)
+
+
+def accounted(reading: Reading) -> bool:
+    """Whether every packet is in a flow, not IP, or counted as malformed."""
+    counters = reading.counters
+    in_flows = sum(flow["source_packets"] + flow["destination_packets"] for flow in reading.flows)
+    return bool(in_flows + counters.not_ip + counters.malformed_packets() == counters.packets)
