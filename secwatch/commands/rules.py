@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -139,10 +140,7 @@ def lint(application: Application, paths: tuple[str, ...], output: Output) -> in
     columns = ["检查项", "文件", "问题", "建议"] if language == "zh" else ["check", "file", "problem", "recommendation"]
     rows = [(item.check, item.path, item.problem, item.recommendation) for item in advice]
     fine = Text(f"{len(files)} 个规则文件全部通过检查", f"{len(files)} rule files pass every check").to(language)
-    items = [
-        {"check": item.check, "path": item.path, "problem": item.problem, "recommendation": item.recommendation}
-        for item in advice
-    ]
+    items = [asdict(item) for item in advice]
     if advice or output.json or not output.quiet:
         show(output, {"files": len(files), "items": items}, table(None, columns, rows) if advice else fine)
     return ExitCode.FAILED if advice else ExitCode.DONE
@@ -190,17 +188,7 @@ def test(application: Application, names: tuple[str, ...], rules: tuple[str, ...
         rows = [(trial.rule, trial.sample, trial.engine, trial.problem) for trial in failed]
         parts.append(table(None, columns, rows))
     parts.append(_tested(len(chosen), len(trials), len(failed), untested).to(language))
-    items = [
-        {
-            "rule": trial.rule,
-            "sample": trial.sample,
-            "engine": trial.engine,
-            "must_match": trial.must_match,
-            "passed": trial.passed,
-            "problem": trial.problem,
-        }
-        for trial in trials
-    ]
+    items = [{**asdict(trial), "passed": trial.passed} for trial in trials]
     broken = [str(item) for item in book.contents.broken]
     show(output, {"items": items, "untested": untested, "broken": broken}, *parts)
     return ExitCode.FAILED if failed or book.contents.broken else ExitCode.DONE

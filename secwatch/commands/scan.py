@@ -84,11 +84,21 @@ def files(
     walk = Walk(_existing(paths), policy)
     rulebook = _load_rules(application, rules, engine, output)
     record = _scan(application, walk, rulebook, max_size, threads or settings.threads, paths, dry_run, output)
+    _show(record, application, output)
+    worst = max((int(match.rule.severity) for match in record.matches), default=0)
+    found = fail_on != "never" and worst >= int(fail_on)
+    return combine(
+        ExitCode.FINDINGS if found else ExitCode.DONE,
+        ExitCode.DONE if record.complete else ExitCode.INCOMPLETE,
+    )
+
+
+def _show(record: Record, application: Application, output: Output) -> None:
     data = {
         **record.summary(),
         "matches": [match.as_data() for match in record.matches],
         "problems": problem_rows(record.tally),
-        "broken_rules": [str(broken) for broken in rulebook.contents.broken],
+        "broken_rules": [str(broken) for broken in record.rulebook.contents.broken],
     }
     language = application.language
     parts: list[Any] = [matches_table(record.matches, language)] if record.matches else []
@@ -97,12 +107,6 @@ def files(
     if parts or not output.quiet:
         parts.append(summary_line(record, language))
     show(output, data, *parts)
-    worst = max((int(match.rule.severity) for match in record.matches), default=0)
-    found = fail_on != "never" and worst >= int(fail_on)
-    return combine(
-        ExitCode.FINDINGS if found else ExitCode.DONE,
-        ExitCode.DONE if record.tally.complete and not rulebook.contents.broken else ExitCode.INCOMPLETE,
-    )
 
 
 def _existing(paths: tuple[str, ...]) -> tuple[str, ...]:

@@ -40,7 +40,10 @@ def _is_plain_path(pattern: str) -> bool:
 def _expression(pattern: str) -> str:
     pattern = pattern.rstrip("/") or pattern
     prefix = "" if pattern.startswith("/") else "(?:.*/)?"
-    return f"(?:{prefix}{_translate(pattern)})"
+    try:
+        return f"(?:{prefix}{re.compile(_translate(pattern)).pattern})"
+    except re.error:  # a range such as [z-a]: then the pattern means its own letters
+        return f"(?:{prefix}{re.escape(pattern)})"
 
 
 def _translate(pattern: str) -> str:
@@ -57,8 +60,7 @@ def _translate(pattern: str) -> str:
             result.append("[^/]")
         elif len(part) > 1:
             inside = part[1:-1].replace("\\", "\\\\").replace("[", "\\[")
-            inside = "^" + inside[1:] if inside.startswith("!") else inside
-            result.append(f"[{inside}]")
+            result.append(f"[^/{inside[1:]}]" if inside.startswith("!") else f"[{inside}]")
         else:
             result.append(re.escape(part))
     return "".join(result)

@@ -93,6 +93,11 @@ class Record:
         self._pending.clear()
 
     @property
+    def complete(self) -> bool:
+        """Whether everything was read to its end, with every rule file there is."""
+        return self.tally.complete and not self.rulebook.contents.broken
+
+    @property
     def seconds(self) -> float:
         """How long the scan has taken so far."""
         return time.monotonic() - self._started
@@ -115,7 +120,7 @@ class Record:
             "matched": len(self.matches),
             "verdicts": self.tally.as_verdicts(),
             "reasons": {reason.value: number for reason, number in sorted(self.tally.reasons.items())},
-            "complete": self.tally.complete and not contents.broken,
+            "complete": self.complete,
             "seconds": round(self.seconds, 3),
             "engine": contents.engine,
             "rules": len(contents.rules),

@@ -16,7 +16,8 @@ from secwatch.scan.exclude import Excludes
 from secwatch.scan.opening import open_directory, open_parent
 from secwatch.scan.verdicts import Examined, Reason, Verdict
 
-BATCH_FILES = 128
+# Small, so that one thread does not sit on a directory of big files, and a kill loses little.
+BATCH_FILES = 32
 # Each open ancestor costs a descriptor, and 1,024 are usual; a chain of single directories costs one.
 MAX_OPEN_ANCESTORS = 400
 
