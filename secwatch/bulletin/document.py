@@ -26,10 +26,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table; right aligns numbers."""
+    """A column of a table; right aligns numbers, whole keeps short cells (numbers, times) on one line."""
 
     heading: Text
     right: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)

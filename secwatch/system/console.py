@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from rich.box import ASCII2, SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.measure import Measurement
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -107,19 +108,21 @@ def encode(data: Any) -> str:
 
 
 def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[object]], **styles: Any) -> Table:
-    """Return a table whose cells are escaped texts. Columns named in `right` are aligned right.
+    """Return a table whose cells are escaped texts. Columns named in `right` are aligned right, those in
+    `whole` give way last when the width does not suffice.
 
     SECWATCH_AMBIGUOUS=2 says that the terminal draws ambiguous characters two cells wide, as
     terminals set up for Chinese do: then only ASCII draws the lines.
     """
-    right = styles.pop("right", ())
+    right, whole = styles.pop("right", ()), styles.pop("whole", ())
     box = ASCII2 if ambiguous_is_wide() else SIMPLE_HEAD
     styles.setdefault("pad_edge", box is ASCII2)
     result = Table(title=title, box=box, title_justify="left", title_style="bold", show_edge=box is ASCII2, **styles)
     for name in columns:
-        result.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if name in right else "left"
+        result.add_column(name, justify=justify, overflow="fold", no_wrap=name in whole)
     for row in rows:
-        result.add_row(*(cell if isinstance(cell, Text) else Text(harmless(str(cell))) for cell in row))
+        result.add_row(*(cell if isinstance(cell, Text | Paragraph) else Text(harmless(str(cell))) for cell in row))
     return result
 
 
@@ -149,6 +152,12 @@ class Paragraph:
         lines = wrap(harmless(self.text, self.limit), options.max_width - hanging)
         for number, line in enumerate(lines):
             yield Text(f"{' ' * hanging if number else self.lead}{line}", style=self.style)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """Return the narrowest and the widest that it can be, for the columns of a table."""
+        hanging = cells(self.lead)
+        widest = hanging + cells(harmless(self.text, self.limit))
+        return Measurement(min(hanging + 2, widest), widest).with_maximum(options.max_width)
 
 
 @contextmanager

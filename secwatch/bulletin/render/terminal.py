@@ -76,8 +76,6 @@ def _section(section: Section, number: int, language: Language) -> Iterator[Rend
 def _table(found: Table, language: Language) -> RenderableType:
     heads = [harmless(column.heading.to(language)) for column in found.columns]
     right = tuple(head for head, column in zip(heads, found.columns, strict=True) if column.right)
-    rows = [
-        [Styled(harmless(cell.text.to(language)), style=_TONES.get(cell.tone, "")) for cell in row]
-        for row in found.rows
-    ]
-    return table(None, heads, rows, right=right)
+    whole = tuple(head for head, column in zip(heads, found.columns, strict=True) if column.whole or column.right)
+    rows = [[Paragraph(cell.text.to(language), style=_TONES.get(cell.tone, "")) for cell in row] for row in found.rows]
+    return table(None, heads, rows, right=right, whole=whole)

@@ -33,18 +33,19 @@ def recovery(material: Material) -> Section:
     )
     columns = (
         Column(Text("作业", "Job")),
-        Column(Text("单位", "Organisation")),
-        Column(Text("最近成功", "Last success")),
-        Column(Text("恢复点目标", "RPO")),
-        Column(Text("最近验证", "Verified")),
-        Column(Text("最近演练", "Drilled")),
+        Column(Text("单位", "Owner")),
+        Column(Text("最近成功", "Last success"), whole=True),
+        Column(Text("恢复点目标", "RPO"), whole=True),
+        Column(Text("最近验证", "Verified"), whole=True),
+        Column(Text("最近演练", "Drilled"), whole=True),
     )
     ordered = sorted(jobs, key=lambda job: (job.rpo_met, bool(job.verified_at), bool(job.drilled_at), job.job))
     rows = tuple(_row(material, job) for job in ordered[:ROWS])
     notes = [
         Text(
-            "各作业为编制时的状态。恢复点目标：最近一次成功备份距今不超过目标时长。",
-            "Jobs as they stood when this was composed. RPO: the newest good backup is no older than the objective.",
+            "各作业为编制时的状态。恢复点目标：最近一次成功备份距今不超过目标时长。最近演练：括号内为实测恢复用时。",
+            "Jobs as they stood when this was composed. RPO: the newest good backup is no older than the objective. "
+            "Drilled: in brackets, how long the restore took.",
         ),
     ]
     if len(jobs) > ROWS:
@@ -71,7 +72,7 @@ def _row(material: Material, job: JobState) -> tuple[Cell, ...]:
         Cell(clip(material.name(job.organisation))),
         _when(material, job.last_success),
         Cell(objective, "good" if job.rpo_met else "bad"),
-        _when(material, job.verified_at),
+        _proof(material, job.verified_at),
         _drill(material, job),
     )
 
@@ -79,15 +80,24 @@ def _row(material: Material, job: JobState) -> tuple[Cell, ...]:
 def _when(material: Material, moment: datetime | None) -> Cell:
     if moment is None:
         return Cell(_NEVER, "bad")
-    return Cell(both(moment.astimezone(material.zone).strftime("%m-%d %H:%M")))
+    return Cell(both(f"{_day(material, moment)} {moment.astimezone(material.zone):%H:%M}"))
+
+
+def _proof(material: Material, moment: datetime | None) -> Cell:
+    return Cell(_NEVER, "bad") if moment is None else Cell(both(_day(material, moment)))
+
+
+def _day(material: Material, moment: datetime) -> str:
+    """The year stands only where it is not that of the bulletin."""
+    local = moment.astimezone(material.zone)
+    same = local.year == material.now.astimezone(material.zone).year
+    return local.strftime("%m-%d" if same else "%Y-%m-%d")
 
 
 def _drill(material: Material, job: JobState) -> Cell:
-    when = _when(material, job.drilled_at)
+    """A restore that took longer than its objective is marked, like one that never was."""
+    cell = _proof(material, job.drilled_at)
     if job.drilled_at is None or job.drill_seconds is None:
-        return when
+        return cell
     took, within = in_words(job.drill_seconds), job.drill_seconds <= job.rto_seconds
-    return Cell(
-        Text(f"{when.text.zh}（用时 {took}）", f"{when.text.en} ({took})"),
-        "" if within else "bad",
-    )
+    return Cell(Text(f"{cell.text.zh}（{took}）", f"{cell.text.en} ({took})"), "" if within else "bad")

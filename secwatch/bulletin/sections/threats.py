@@ -70,7 +70,7 @@ def malware(material: Material) -> Section:
 def _detections(rows: Sequence[DetectionCount]) -> Table:
     columns = (
         Column(Text("类型", "Kind")),
-        Column(Text("严重度", "Severity")),
+        Column(Text("严重度", "Severity"), whole=True),
         Column(Text("告警", "Alerts"), right=True),
         Column(Text("次数", "Times"), right=True),
         Column(Text("单位", "Organisations"), right=True),
@@ -113,7 +113,7 @@ def organisations(material: Material) -> Section:
     ranked.sort(key=lambda row: (row[0] is None, -(row[1][-1].rank if row[1] else -1), -row[3], -row[2], row[0] or ""))
     columns = (
         Column(Text("单位", "Organisation")),
-        Column(Text("最高预警", "Highest warning")),
+        Column(Text("最高预警", "Highest warning"), whole=True),
         Column(Text("预警", "Warnings"), right=True),
         Column(Text("告警", "Alerts"), right=True),
         Column(Text("其中高危", "Severe"), right=True),

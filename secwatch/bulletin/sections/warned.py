@@ -39,9 +39,9 @@ def warned(material: Material) -> Section:
             )
         )
     columns = (
-        Column(Text("编号", "Number")),
-        Column(Text("级别", "Level")),
-        Column(Text("单位", "Organisation")),
+        Column(Text("编号", "Number"), whole=True),
+        Column(Text("级别", "Level"), whole=True),
+        Column(Text("单位", "Owner")),
         Column(Text("内容", "What")),
         Column(Text("告警", "Alerts"), right=True),
         Column(Text("状态", "State")),
