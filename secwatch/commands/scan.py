@@ -11,6 +11,7 @@ from secwatch.commands.application import Application, Group, language_option, o
 from secwatch.commands.scan_shown import history_table, matches_table, problem_rows, problems_table, summary_line
 from secwatch.commands.sizes import SIZE
 from secwatch.core.errors import ExitCode, UnreadableInput, combine
+from secwatch.core.escape import visible
 from secwatch.core.model import Text
 from secwatch.system.console import Output, note, progress, show
 
@@ -98,7 +99,7 @@ def _show(record: Record, application: Application, output: Output) -> None:
         **record.summary(),
         "matches": [match.as_data() for match in record.matches],
         "problems": problem_rows(record.tally),
-        "broken_rules": [str(broken) for broken in record.rulebook.contents.broken],
+        "broken_rules": [visible(str(broken), 1000) for broken in record.rulebook.contents.broken],
     }
     language = application.language
     parts: list[Any] = [matches_table(record.matches, language)] if record.matches else []
@@ -128,10 +129,11 @@ def _load_rules(application: Application, rules: tuple[str, ...], engine: str, o
     )
     contents = book.contents
     if contents.broken:
-        note(f"{len(contents.broken)} rule files are broken and were left out:", output)
+        # Said under --quiet too: the end of this scan is code 3, and a cron mail must say why.
+        note(f"{len(contents.broken)} rule files are broken and were left out:")
         for broken in contents.broken[:SHOWN_BROKEN]:
-            note(f"  {broken}", output)
-        note("see them all with: secwatch rules lint", output)
+            note(f"  {visible(str(broken), 1000)}")
+        note("see them all with: secwatch rules list")
     if application.verbose:
         kept = "from the cache" if book.from_cache else "compiled now"
         note(f"{len(contents.rules)} rules, {kept}; engine: {book.engine.version}", output)

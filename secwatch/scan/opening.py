@@ -11,7 +11,6 @@ import stat
 
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _DIRECTORY = os.O_RDONLY | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
-_CHUNK = 64 << 20
 
 
 def open_file(name: str, directory: int) -> int:
@@ -34,26 +33,18 @@ def is_regular(found: os.stat_result) -> bool:
     return stat.S_ISREG(found.st_mode)
 
 
-def read_all(descriptor: int, limit: int) -> bytes:
-    """Return the content up to `limit` bytes. Raise OSError.
+def read_all(descriptor: int, expected: int, limit: int) -> bytes:
+    """Return the content, which fstat said has `expected` bytes; at most `limit`. Raise OSError.
 
     It is read, not mapped: a file that is truncated while an engine looks at its mapping kills
-    the process, and a buffer is what the hash of a match is of.
+    the process, and a buffer is what the hash of a match is of. One read gets all of an ordinary
+    file, so that no second copy of it is made.
     """
-    content = os.read(descriptor, min(limit, _CHUNK))
-    if len(content) < min(limit, 4096):
-        # One short read is how nearly every small file ends; the second confirms it.
-        rest = os.read(descriptor, limit - len(content)) if content else b""
-        return content if not rest else _read_on(descriptor, limit, [content, rest])
-    return _read_on(descriptor, limit, [content])
-
-
-def _read_on(descriptor: int, limit: int, parts: list[bytes]) -> bytes:
-    have = sum(map(len, parts))
-    while have < limit:
-        part = os.read(descriptor, min(limit - have, _CHUNK))
-        if not part:
-            break
-        parts.append(part)
-        have += len(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    content = os.read(descriptor, min(expected + 1, limit))
+    if 0 < len(content) == expected:
+        return content
+    parts, have = [content], len(content)
+    while parts[-1] and have < limit:
+        parts.append(os.read(descriptor, limit - have))
+        have += len(parts[-1])
+    return b"".join(parts) if len(parts) > 2 else content + b"".join(parts[1:])

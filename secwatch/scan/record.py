@@ -80,16 +80,27 @@ class Record:
             self.flush()
 
     def flush(self, ended_at: datetime | None = None) -> None:
-        """Write the alerts of what was found since the last time, and how far the scan is."""
-        database, self._flushed = self.database, time.monotonic()
-        if database is None or self._identifier is None:
+        """Write the alerts of what was found since the last time, and how far the scan is.
+
+        While the scan goes on, a database that another process holds is tried again later.
+        """
+        database, identifier, self._flushed = self.database, self._identifier, time.monotonic()
+        if database is None or identifier is None:
             return
-        with database.atomic():
+
+        def write() -> None:
             alerts.record(database, [finding for _, finding in self._pending], self.scene.moment)
-            scans.update(database, self._identifier, self.summary(), ended_at)
-            for position, finding in self._pending:
-                alert = alerts.find_for(database, finding)
-                self.matches[position] = replace(self.matches[position], alert=alert.id if alert else None)
+            scans.update(database, identifier, self.summary(), ended_at)
+
+        if ended_at is None:
+            if not scans.attempt(database, write):
+                return
+        else:
+            with database.atomic():
+                write()
+        for position, finding in self._pending:
+            alert = alerts.find_for(database, finding)
+            self.matches[position] = replace(self.matches[position], alert=alert.id if alert else None)
         self._pending.clear()
 
     @property

@@ -75,13 +75,14 @@ def try_rule(rule: Rule, file: RuleFile) -> Iterator[Trial]:
 
     The rule's file is compiled alone: what it needs, it must have.
     """
-    for engine in ENGINES.values():
+    samples = of_rule(rule.path, rule.name)
+    for engine in ENGINES.values() if samples else ():
         try:
             compiled = engine.compile({rule.namespace: file.text})
         except RuleMistake as mistake:
             yield Trial(rule.name, "", engine.name, True, f"does not compile: {mistake.message}")
             continue
-        for sample in of_rule(rule.path, rule.name):
+        for sample in samples:
             problem = _try(compiled, rule, sample)
             yield Trial(rule.name, sample.name, engine.name, sample.must_match, problem)
 

@@ -84,7 +84,7 @@ class Scanner:
             return Examined(path, Verdict.SKIPPED, reason, named=batch.named)
         with self._memory.hold(before.st_size):
             limit = max(before.st_size, SMALL_BYTES) + 1
-            content = read_all(descriptor, limit)
+            content = read_all(descriptor, before.st_size, limit)
             changed = len(content) == limit or _has_changed(before, os.fstat(descriptor), len(content))
             return self._match(path, content, before.st_uid, changed=changed, identity=identity, named=batch.named)
 

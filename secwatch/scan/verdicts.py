@@ -85,9 +85,16 @@ class Examined:
 MAX_PROBLEMS = 100
 
 
+_NO_FILE = frozenset({Reason.DIRECTORY, Reason.TOO_DEEP, Reason.MISSING})
+
+
 @dataclass
 class Tally:
-    """The count of a scan, added to file by file."""
+    """The count of a scan, added to file by file.
+
+    files counts those that were to be scanned, whatever came of it; what policy skips is counted
+    in `skipped` only. unread counts what should have been read to its end and was not.
+    """
 
     files: int = 0
     bytes: int = 0
@@ -105,7 +112,7 @@ class Tally:
         if examined.verdict is Verdict.SKIPPED and examined.reason is not None:
             self.skipped[examined.reason] += 1
         else:
-            self.files += examined.reason not in (Reason.DIRECTORY, Reason.TOO_DEEP)
+            self.files += examined.reason not in _NO_FILE
             if examined.reason is not None:
                 self.reasons[examined.reason] += 1
         if self._is_problem(examined):

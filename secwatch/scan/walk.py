@@ -182,7 +182,7 @@ class Walk:
 
 def _look(root: str) -> os.stat_result | Examined:
     try:
-        return os.lstat(os.path.realpath(root))
+        return os.lstat(os.path.realpath(root) if root else root)
     except OSError as error:
         return Examined(root, Verdict.ERROR, _reason(error, Reason.MISSING), named=True)
 

@@ -7,7 +7,8 @@ then is in its summary and in the alerts.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -46,6 +47,18 @@ def update(database: Database, identifier: int, summary: Mapping[str, Any], ende
     """Note how far a scan is, and its end if it has ended. Call it in the transaction of its alerts."""
     values = {"summary": json.dumps(dict(summary)), "ended_at": to_text(ended_at) if ended_at else None}
     database.table("scans").update(identifier, values)
+
+
+def attempt(database: Database, act: Callable[[], None]) -> bool:
+    """Do something in one transaction; False, and nothing done, if another process holds the database."""
+    try:
+        with database.atomic():
+            act()
+    except sqlite3.OperationalError as error:
+        if "locked" in str(error) or "busy" in str(error):
+            return False
+        raise
+    return True
 
 
 def select(database: Database, limit: int) -> Sequence[Scan]:

@@ -35,10 +35,10 @@ def test_a_file_that_changes_while_it_is_read_is_never_clean(
     path.write_bytes((MARKER if marked else b"x" * 20) + b"." * 5000)
     os.utime(path, (1, 1))
 
-    def read_and_change(descriptor: int, limit: int) -> bytes:
+    def read_and_change(descriptor: int, expected: int, limit: int) -> bytes:
         if change == "cut":
             os.truncate(path, 4000)
-        content = read_all(descriptor, limit)
+        content = read_all(descriptor, expected, limit)
         if change == "grow":
             with path.open("ab") as stream:
                 stream.write(b"more")
@@ -58,9 +58,9 @@ def test_a_file_that_grows_without_end_is_read_to_a_bound(
     path = tmp_path / "log"
     path.write_bytes(b"x" * 100)
 
-    def read_growing(descriptor: int, limit: int) -> bytes:
+    def read_growing(descriptor: int, expected: int, limit: int) -> bytes:
         path.write_bytes(b"x" * (limit * 3))
-        return read_all(descriptor, limit)
+        return read_all(descriptor, expected, limit)
 
     monkeypatch.setattr(scanner_module, "read_all", read_growing)
     examined = _examine(Scanner(book(marker=RULE), Limits()), path)
