@@ -124,9 +124,9 @@ def _existing(paths: tuple[str, ...]) -> tuple[str, ...]:
 def _load_rules(application: Application, rules: tuple[str, ...], engine: str, output: Output) -> Rulebook:
     from secwatch.scan import rulebook, sources
 
-    book = rulebook.load(
-        sources.read(sources.origins(application.place, rules)), engine, application.place.cache / "rulebook"
-    )
+    files = sources.read(sources.origins(application.place, rules))
+    with progress(Text("准备规则", "prepare rules").to(application.language), output):
+        book = rulebook.load(files, engine, application.place.cache / "rulebook")
     contents = book.contents
     if contents.broken:
         # Said under --quiet too: the end of this scan is code 3, and a cron mail must say why.

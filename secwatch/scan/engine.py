@@ -230,17 +230,17 @@ def engine_named(name: str) -> Engine:
         raise UsageProblem(f"there is no engine {name!r} here", f"one of: auto, {', '.join(ENGINES)}") from error
 
 
-def identifiers_in(source: str) -> Sequence[str]:
-    """Return the externals that the source of a rule file needs in order to compile.
+def identifiers_in(sources: Mapping[str, str]) -> Sequence[str]:
+    """Return the externals that these sources need in order to compile.
 
     The compiler decides, not a search in the text: `md5` is in the meta of most rules and asked
     for by few, and computing it for every file would cost more than the scan.
     """
     needed = []
     for name in EXTERNALS:
-        if re.search(rf"\b{name}\b", source):
+        if any(re.search(rf"\b{name}\b", source) for source in sources.values()):
             try:
-                YARA.compile({"probe": source}, [other for other in EXTERNALS if other != name])
+                YARA.compile(sources, [other for other in EXTERNALS if other != name])
             except RuleMistake:
                 needed.append(name)
     return needed

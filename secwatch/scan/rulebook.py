@@ -136,16 +136,17 @@ def _compile(files: Sequence[RuleFile], choice: str, key: str) -> Rulebook:
         good = {namespace: file for namespace, file in good.items() if namespace not in refused}
     if not good:
         raise SecwatchError(f"not one of the {len(files)} rule files can be used: {broken[0]}", "secwatch rules lint")
+    sources = {namespace: file.text for namespace, file in good.items()}
     contents = Contents(
         digest=key,
         engine=engine.name,
         rules=tuple(rule for rule in rules if rule.namespace in good),
         broken=tuple(broken),
-        externals=tuple(sorted({name for file in good.values() for name in identifiers_in(file.text)})),
+        externals=tuple(identifiers_in(sources)),
         sources=tuple(good),
         note=note,
     )
-    return Rulebook(contents, engine.compile({namespace: file.text for namespace, file in good.items()}))
+    return Rulebook(contents, engine.compile(sources))
 
 
 def _rules_of(file: RuleFile) -> list[Rule]:

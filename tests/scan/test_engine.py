@@ -76,8 +76,8 @@ def test_externals_can_be_asked_for(engine_name: str) -> None:
 
 def test_only_externals_in_conditions_count() -> None:
     source = 'rule a { meta: md5 = "d41d8" owner = "x" strings: $f = "filename" condition: $f and extension == ".php" }'
-    assert identifiers_in(source) == ["extension"]
-    assert identifiers_in('import "hash" rule a { condition: hash.md5(0, 1) == "x" }') == []
+    assert identifiers_in({"a": source}) == ["extension"]
+    assert identifiers_in({"a": 'import "hash" rule a { condition: hash.md5(0, 1) == "x" }'}) == []
 
 
 def test_unknown_engine_is_a_usage_mistake() -> None:
