@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property, wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
@@ -15,9 +15,11 @@ from secwatch.core.ownership import Ownership
 from secwatch.system import console
 from secwatch.system.config import load
 from secwatch.system.console import Output
-from secwatch.system.database import Database, open_database
 from secwatch.system.paths import Place, find_place
 from secwatch.system.settings import Settings
+
+if TYPE_CHECKING:
+    from secwatch.system.database import Database
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -77,6 +79,7 @@ class Application:
         """The database, migrated."""
         from backup.ledger import MIGRATIONS as LEDGER
         from secwatch.store.migrations import MIGRATIONS as STORE
+        from secwatch.system.database import open_database
 
         return open_database(self.place.database, (STORE, LEDGER))
 

@@ -41,6 +41,28 @@ def unambiguous(text: str) -> str:
     return "".join(f"\\u{ord(letter):04x}" if east_asian_width(letter) == "A" else letter for letter in plain)
 
 
+def certain(text: str) -> str:
+    """Return the text with every character visible whose width terminals and libraries disagree on.
+
+    Those are spacing marks and viramas of Indic scripts, regional indicators, skin tones, the text
+    presentation selector: a line
+    with one of them would be a cell too long for somebody, and columns would not line up.
+    """
+    return "".join(f"\\u{ord(letter):04x}" if _uncertain(letter) else letter for letter in text)
+
+
+def _uncertain(letter: str) -> bool:
+    if letter < "\u0300":
+        return False
+    return (
+        unicodedata.category(letter) == "Mc"
+        or unicodedata.combining(letter) == 9
+        or letter in "\ufe0e\U0001171e"
+        or "\U0001f1e6" <= letter <= "\U0001f1ff"
+        or "\U0001f3fb" <= letter <= "\U0001f3ff"
+    )
+
+
 def _escape(character: str) -> str:
     if unicodedata.category(character) not in _HIDDEN:
         return character

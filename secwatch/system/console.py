@@ -11,19 +11,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-from rich.box import ASCII2, SIMPLE_HEAD
-from rich.console import Console, ConsoleOptions, RenderableType
-from rich.measure import Measurement
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 
 from secwatch.core.errors import SecwatchError
-from secwatch.core.escape import unambiguous, visible
+from secwatch.core.escape import certain, unambiguous, visible
 from secwatch.core.wrapping import cells, wrap
+
+if TYPE_CHECKING:  # rich takes longer to import than any --help may take; each function imports what it uses
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.measure import Measurement
+    from rich.progress import Progress, TaskID
+    from rich.table import Table
+    from rich.text import Text
 
 # Without a terminal there is no width to ask for: cron mails and files get this one.
 PLAIN_WIDTH = 100
@@ -51,6 +52,8 @@ def stderr(output: Output | None = None) -> Console:
 
 
 def _console(stream: Any, output: Output | None) -> Console:
+    from rich.console import Console
+
     plain = output is not None and not output.colour
     terminal = stream.isatty()
     return Console(
@@ -84,6 +87,8 @@ def _print(console: Console, renderables: Sequence[RenderableType]) -> None:
 
 def _write_file(path: Path, output: Output, data: Any, renderables: Sequence[RenderableType]) -> None:
     """Written beside and renamed: a reader never sees half a file."""
+    from rich.console import Console
+
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
         with partial.open("w", encoding="utf-8") as stream:
@@ -114,6 +119,10 @@ def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[obj
     SECWATCH_AMBIGUOUS=2 says that the terminal draws ambiguous characters two cells wide, as
     terminals set up for Chinese do: then only ASCII draws the lines.
     """
+    from rich.box import ASCII2, SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
     right, whole = styles.pop("right", ()), styles.pop("whole", ())
     box = ASCII2 if ambiguous_is_wide() else SIMPLE_HEAD
     styles.setdefault("pad_edge", box is ASCII2)
@@ -133,7 +142,7 @@ def ambiguous_is_wide() -> bool:
 
 def harmless(text: str, limit: int = 500) -> str:
     """Return ingested text as a terminal may show it: hidden characters visible, widths certain."""
-    shown = visible(text, limit)
+    shown = certain(visible(text, limit))
     return unambiguous(shown) if ambiguous_is_wide() else shown
 
 
@@ -148,6 +157,8 @@ class Paragraph:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
         """Yield the lines for the width at hand; `lead` stands before the first of them."""
+        from rich.text import Text
+
         hanging = cells(self.lead)
         lines = wrap(harmless(self.text, self.limit), options.max_width - hanging)
         for number, line in enumerate(lines):
@@ -155,6 +166,8 @@ class Paragraph:
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
         """Return the narrowest and the widest that it can be, for the columns of a table."""
+        from rich.measure import Measurement
+
         hanging = cells(self.lead)
         widest = hanging + cells(harmless(self.text, self.limit))
         return Measurement(min(hanging + 2, widest), widest).with_maximum(options.max_width)
@@ -163,6 +176,8 @@ class Paragraph:
 @contextmanager
 def progress(label: str, output: Output | None = None) -> Iterator[ProgressLine]:
     """Show a progress line on standard error while the block runs; nothing at all without a terminal."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     console = stderr(output)
     hidden = not console.is_terminal or (output is not None and (output.quiet or output.json))
     bar = Progress(
@@ -206,6 +221,8 @@ def report(error: SecwatchError, *, as_json: bool) -> None:
             data["problems"] = list(problems)
         sys.stderr.write(encode(data) + "\n")
         return
+    from rich.text import Text
+
     console = stderr()
     problems = getattr(error, "problems", ())
     text = error.message.partition(":")[0] if problems else error.message

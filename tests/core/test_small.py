@@ -10,10 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
+from wcwidth import wcswidth
 
 from secwatch.core import durations, moments
 from secwatch.core.errors import ExitCode, combine
-from secwatch.core.escape import unambiguous, visible
+from secwatch.core.escape import certain, unambiguous, visible
 from secwatch.core.wrapping import cells, wrap
 
 instants = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
@@ -90,6 +92,14 @@ def test_escaping_examples() -> None:
 def test_no_ambiguous_width_is_left(text: str) -> None:
     """What a Chinese terminal may draw wide is written in ASCII."""
     assert "A" not in {east_asian_width(letter) for letter in unambiguous(text)}
+
+
+@given(st.text(alphabet=st.characters(), max_size=40))
+def test_widths_that_are_shown_are_certain(text: str) -> None:
+    """The library that lays tables out and the one that knows terminals count the same."""
+    shown = certain(visible(text))
+    assert wcswidth(shown) == cell_len(shown)
+    assert certain("नमस्ते 🇨🇳 👍🏽") == "नमस\\u094dत\u0947 \\u1f1e8\\u1f1f3 👍\\u1f3fd"
 
 
 @given(st.text(alphabet="中文，。（）“”ab1 -./", max_size=120), st.integers(2, 40))
