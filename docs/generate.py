@@ -1,4 +1,4 @@
-"""Writes the parts of the documentation that are taken from the program itself: the command reference.
+"""Writes the parts of the documentation that are taken from the program itself: commands, columns.
 
 `make docs` writes them; the tests fail when they are older than the program.
 """
@@ -43,9 +43,30 @@ def reference() -> str:
     return "\n".join(parts)
 
 
+def columns() -> str:
+    """Return the tables of the lake, and the functions for queries, as Markdown."""
+    from secwatch.core.columns import TABLES
+    from secwatch.lake.macros import MACROS
+
+    parts = [
+        "# Columns\n\nMade from `secwatch/core/columns.py` by `make docs`; do not edit. Times are UTC. Detections see"
+        " one more column, `fresh`: whether the row is new in this window.\n"
+    ]
+    for table in TABLES.values():
+        rows = "\n".join(
+            f"| `{column.name}` | {column.kind.value} | {column.meaning} | {column.zeek} |" for column in table.columns
+        )
+        heading = "| column | type | meaning | Zeek |\n|---|---|---|---|"
+        parts.append(f"## `{table.name}`\n\nWindows go by `{table.time_column}`.\n\n{heading}\n{rows}\n")
+    functions = "\n".join(f"| `{macro.signature}` | {macro.meaning} |" for macro in MACROS)
+    parts.append(f"## Functions beyond plain SQL\n\n| function | meaning |\n|---|---|\n{functions}\n")
+    return "\n".join(parts)
+
+
 def main() -> None:
     """Write the generated files."""
     (DOCS / "commands.md").write_text(reference(), encoding="utf-8")
+    (DOCS / "columns.md").write_text(columns(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from secwatch.system.paths import Place, prepare
 from secwatch.system.settings import Sensor, Settings
 
 LOCK = "lake"
-LOCK_PATIENCE_SECONDS = 5.0
+LOCK_PATIENCE_SECONDS = 2.0
 OnProgress = Callable[[str, int, int | None], None]
 
 
@@ -226,7 +226,7 @@ class _Reading:
         findings: Sequence[Finding],
     ) -> alerts.Changes:
         now = self.now()
-        read = store.ReadInput(identity, hint, path, now, counters.first_time, counters.last_time, _as_counts(counters))
+        read = store.ReadInput(identity, hint, path, now, counters.first_time, counters.last_time, asdict(counters))
         produced = [store.RecordedFile(**asdict(segment)) for segment in segments]
         with self.database.atomic():
             store.remove_inputs(self.database, replaced)
@@ -273,19 +273,6 @@ def _content_hash(path: str, candidates: frozenset[str]) -> bool:
         return False
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest() in candidates
-
-
-def _as_counts(counters: SensorCounters) -> Mapping[str, object]:
-    return {
-        "packets": counters.packets,
-        "bytes": counters.bytes,
-        "flows": counters.flows,
-        "events": dict(counters.events),
-        "malformed": dict(counters.malformed),
-        "not_ip": counters.not_ip,
-        "dropped": counters.dropped,
-        "time_backwards": counters.time_backwards,
-    }
 
 
 def _result(

@@ -10,7 +10,7 @@ severity = 3
 confidence = 0.6
 consumes = ["flows"]
 window_seconds = 21600
-every_seconds = 600
+every_seconds = 3600
 key = ["source", "target", "port"]
 owner = ["source", "target"]
 suppress_seconds = 86400
@@ -81,33 +81,44 @@ WITH calls AS (
       AND NOT address_is_shared(destination_address)
       AND NOT list_contains($periodic, destination_address)
 ),
+-- Counting is cheap and leaves little: only what calls often is looked at closely.
 pairs AS (
     SELECT
         source_address, destination_address, destination_port,
         min(first_seen) AS first_seen, max(last_seen) AS last_seen,
-        count(*) AS calls, count(*) FILTER (WHERE fresh) AS new_calls,
-        quartile(size, 0.25) AS size_low, quartile(size, 0.5) AS size_middle, quartile(size, 0.75) AS size_high,
-        median_deviation(size) AS size_deviation
+        count(*) AS calls, count(*) FILTER (WHERE fresh) AS new_calls
     FROM calls
     GROUP BY source_address, destination_address, destination_port
     HAVING count(*) >= $minimum_connections
        AND seconds_between(min(first_seen), max(last_seen)) >= $minimum_span_seconds
 ),
-gaps AS (
+often AS (
     SELECT
-        calls.source_address, calls.destination_address, calls.destination_port,
-        seconds_between(
-            lag(calls.first_seen) OVER (
-                PARTITION BY calls.source_address, calls.destination_address, calls.destination_port
-                ORDER BY calls.first_seen
-            ),
-            calls.first_seen
-        ) AS gap
+        calls.source_address, calls.destination_address, calls.destination_port, calls.first_seen, calls.size
     FROM calls
     JOIN pairs
       ON calls.source_address = pairs.source_address
      AND calls.destination_address = pairs.destination_address
      AND calls.destination_port = pairs.destination_port
+),
+sizes AS (
+    SELECT
+        source_address, destination_address, destination_port,
+        quartile(size, 0.25) AS size_low, quartile(size, 0.5) AS size_middle, quartile(size, 0.75) AS size_high,
+        median_deviation(size) AS size_deviation
+    FROM often
+    GROUP BY source_address, destination_address, destination_port
+),
+gaps AS (
+    SELECT
+        source_address, destination_address, destination_port,
+        seconds_between(
+            lag(first_seen) OVER (
+                PARTITION BY source_address, destination_address, destination_port ORDER BY first_seen
+            ),
+            first_seen
+        ) AS gap
+    FROM often
 ),
 timing AS (
     SELECT
@@ -122,12 +133,13 @@ timing AS (
 popularity AS (
     SELECT destination_address, count(DISTINCT source_address) AS callers
     FROM calls
+    WHERE destination_address IN (SELECT destination_address FROM pairs)
     GROUP BY destination_address
 ),
 scores AS (
     SELECT
         pairs.source_address, pairs.destination_address, pairs.destination_port, pairs.first_seen, pairs.last_seen,
-        pairs.calls, pairs.new_calls, timing.middle, timing.deviation, pairs.size_middle, popularity.callers,
+        pairs.calls, pairs.new_calls, timing.middle, timing.deviation, sizes.size_middle, popularity.callers,
         (
             CASE
                 WHEN high - low < $wide_enough_seconds OR middle = low OR middle = high THEN 1
@@ -154,6 +166,10 @@ scores AS (
       ON pairs.source_address = timing.source_address
      AND pairs.destination_address = timing.destination_address
      AND pairs.destination_port = timing.destination_port
+    JOIN sizes
+      ON pairs.source_address = sizes.source_address
+     AND pairs.destination_address = sizes.destination_address
+     AND pairs.destination_port = sizes.destination_port
     JOIN popularity ON pairs.destination_address = popularity.destination_address
 )
 SELECT

@@ -19,10 +19,11 @@ from secwatch.lake import query
 from secwatch.lake.protocol import Answer, Evaluated, File, Stated, Sweep, Watch
 from secwatch.system.settings import Detect
 
-# What one table may hold decoded in the engine's process: about 150 MB of flows.
-ROWS_IN_MEMORY = 500_000
+# What one table may hold decoded in the engine's process, in the columns that detections read: measured 200 MB.
+ROWS_IN_MEMORY = 1_500_000
 ROWS_PER_WINDOW = 10_000
 MAX_FINDINGS = 200_000
+MAX_PROBLEMS = 50
 MAX_EVIDENCE_BYTES = 16 << 10
 MAX_TEXT = 300
 
@@ -115,7 +116,8 @@ class Collector:
         try:
             finding = finding_of(self._definitions[answer.id], answer.row, self._ownership)
         except (KeyError, TypeError, ValueError) as error:
-            self.problems.append(f"{answer.id}: a row that is no finding: {error}")
+            if len(self.problems) < MAX_PROBLEMS:
+                self.problems.append(f"{answer.id}: a row that is no finding: {error}")
             return
         self.findings.append(finding)
         self._stated[answer.id] = self._stated.get(answer.id, 0) + 1

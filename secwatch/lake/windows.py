@@ -9,8 +9,9 @@ file is `fresh` in exactly that one evaluation. Windows with an empty slot state
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import duckdb
@@ -28,6 +29,7 @@ class Shelf:
 
     connection: duckdb.DuckDBPyConnection
     capacity: int
+    columns: Mapping[str, str]
     held: dict[str, tuple[int, int]] = field(default_factory=dict)
     shown: dict[str, str] = field(default_factory=dict)
 
@@ -38,8 +40,8 @@ class Shelf:
             self._view(table, f"held_{table.name}")
         elif self.count(table, lower, upper) <= self.capacity:
             self.connection.execute(
-                f"CREATE OR REPLACE TABLE held_{table.name} AS SELECT * FROM all_{table.name}"
-                f" WHERE {_between(table, lower, upper)}"
+                f"CREATE OR REPLACE TABLE held_{table.name} AS SELECT {self.columns[table.name]}, new"
+                f" FROM all_{table.name} WHERE {_between(table, lower, upper)}"
             )
             self.held[table.name] = (lower, upper)
             self.shown.pop(table.name, None)
@@ -58,7 +60,7 @@ class Shelf:
             return
         moment = f'"{table.time_column}"'
         self.connection.execute(
-            f"CREATE OR REPLACE VIEW {table.name} AS SELECT {names(table)},"
+            f"CREATE OR REPLACE VIEW {table.name} AS SELECT {self.columns[table.name]},"
             f" new AND {moment} > getvariable('slot_start') AS fresh FROM {rows}"
             f" WHERE {moment} > getvariable('window_start') AND {moment} <= getvariable('window_end')"
         )
@@ -67,7 +69,8 @@ class Shelf:
 
 def sweep(connection: duckdb.DuckDBPyConnection, work: Sweep) -> Iterator[Answer]:
     """Yield what every watch states, and for every watch that it is through. Raise Unacceptable on a bug of ours."""
-    shelf = Shelf(connection, work.rows_in_memory)
+    columns = {name: _columns_read(table, work.watches) for name, table in TABLES.items()}
+    shelf = Shelf(connection, work.rows_in_memory, columns)
     _bounds(connection, 0, 0, 0)
     _hold_everything(shelf, work)
     for watch in work.watches:
@@ -87,6 +90,19 @@ def sweep(connection: duckdb.DuckDBPyConnection, work: Sweep) -> Iterator[Answer
             problem = explain(error).message
         yield Evaluated(watch.id, windows, time.monotonic() - started, problem)
     yield End()
+
+
+# `SELECT *`, `t.*`, `(FROM t)`, `COLUMNS(…)` and `NATURAL JOIN` read columns without naming them.
+_UNNAMED = re.compile(r"(\bselect\s+(distinct\s+)?|,\s*|\.)\*|\(\s*from\b|\bcolumns\s*\(|\bnatural\b", re.IGNORECASE)
+
+
+def _columns_read(table: Table, watches: Sequence[Watch]) -> str:
+    """Return the columns that the watches may read, as SQL: holding the others would cost most of the memory."""
+    text = "\n".join(watch.sql for watch in watches if table.name in watch.consumes)
+    if _UNNAMED.search(text):
+        return names(table)
+    words = set(re.findall(r"\w+", text.lower())) | {table.time_column}
+    return ", ".join(f'"{column.name}"' for column in table.columns if column.name in words)
 
 
 def _refuse_other_tables(connection: duckdb.DuckDBPyConnection, watch: Watch) -> None:

@@ -106,7 +106,7 @@ def definition(tmp_path_factory: pytest.TempPathFactory) -> Definition:
 ROWS = st.lists(
     st.tuples(st.integers(0, 3000), st.sampled_from(["192.0.2.1", "192.0.2.2", "192.0.2.3"])), min_size=8, max_size=60
 ).map(sorted)
-SLOW = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @SLOW

@@ -169,7 +169,7 @@ def test_killed_at_any_moment_nothing_is_lost_doubled_or_left(city: Path, secwat
     assert secwatch("init", measured).code == 0
     assert secwatch("-w", measured, "sense", "read", capture).code == 0
     duration = time.monotonic() - began
-    chance = random.Random(20261123)  # noqa: S311 -- moments of a kill, not a secret
+    chance = random.Random(20261123)
     finished = 0
     for _ in range(6):
         process = start(city, capture)
