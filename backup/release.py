@@ -42,7 +42,8 @@ def unlock_job(surroundings: Surroundings, job: Job) -> Released:
     restic = surroundings.restic(job)
     before: Sequence[locks.Lock] = locks.locks(restic)
     moment = now()
-    if any(lock.is_dead() or lock.is_abandoned(moment) for lock in before):
+    locks.clear_dead(restic)
+    if any(lock.is_abandoned(moment) for lock in before):
         locks.unlock(restic)
     after = locks.locks(restic) if before else ()
     left = {lock.id for lock in after}

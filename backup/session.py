@@ -17,6 +17,7 @@ from backup.model import Anomaly, Job, Outcome, Result, Verb
 from backup.removal import remove_tree
 from backup.restic.call import Restic
 from backup.restic.failures import result_of
+from backup.restic.locks import clear_dead
 from secwatch.core.errors import ExitCode, Locked, SecwatchError
 from secwatch.system.database import Database
 from secwatch.system.lock import hold
@@ -26,6 +27,9 @@ _ROOMS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
     ("backup", ("init", "run", "verify", "drill")),
     ("restore", ("restore",)),
 )
+
+# A restic that was killed, or whose output nobody read any more, leaves its lock in the repository.
+_LOCK_MAY_BE_LEFT = (Result.INTERRUPTED, Result.TIMEOUT, Result.UNKNOWN, Result.FAILED)
 
 
 @dataclass(frozen=True)
@@ -110,8 +114,11 @@ def _locked_attempt(
     surroundings: Surroundings, job: Job, verb: Verb, work: Callable[[], Done], states: States, started: float
 ) -> Outcome:
     database = surroundings.database
+    before = ledger.runs(database, job.name, limit=1)
     run = ledger.start(database, job, verb, now())
     try:
+        if before and before[0].result in _LOCK_MAY_BE_LEFT:
+            clear_dead(surroundings.restic(job))
         done = work()
     except SecwatchError as error:
         done = _failed(error)

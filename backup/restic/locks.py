@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
 
 from backup.restic.call import Restic, call, error_of
@@ -44,13 +45,14 @@ class Lock:
 
 
 def _lives(pid: int) -> bool:
+    """A process that has ended and waits to be reaped (in a container perhaps for ever) holds nothing any more."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        status = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
         return False
     except OSError:
-        pass  # it is somebody else's, so it is there
-    return True
+        return True
+    return status.rpartition(")")[2].split()[:1] not in (["Z"], ["X"])
 
 
 def locks(restic: Restic) -> tuple[Lock, ...]:
@@ -91,12 +93,19 @@ def unlock(restic: Restic) -> None:
 def clear_dead(restic: Restic) -> bool:
     """Remove locks whose process on this host is dead; say whether any was removed.
 
-    Nothing is removed while there is a lock of another host that restic would also remove: about
-    that one there is no evidence here, so a person decides (`secwatch backup unlock`).
+    In a remote repository only restic can remove them, and it would also remove old locks of other
+    hosts: while there are such, nothing is removed, for there is no evidence about them here and a
+    person decides (`secwatch backup unlock`).
     """
     now = datetime.now(UTC)
     found = locks(restic)
     dead = [lock for lock in found if lock.is_dead()]
+    directory = restic.repository.directory
+    if directory is not None:
+        # By name, so that just these go; restic itself keeps those of processes not yet reaped.
+        for lock in dead:
+            (directory / "locks" / lock.id).unlink(missing_ok=True)
+        return bool(dead)
     if not dead or any(lock.is_abandoned(now) for lock in found if lock not in dead):
         return False
     unlock(restic)
