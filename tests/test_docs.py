@@ -23,7 +23,7 @@ def test_the_command_reference_is_fresh() -> None:
     assert (ROOT / "docs" / "commands.md").read_text(encoding="utf-8") == GENERATE["reference"](), "run: make docs"
 
 
-@pytest.mark.parametrize(("path", "command"), COMMANDS[1:], ids=lambda value: " ".join(value) if value else None)
+@pytest.mark.parametrize(("path", "command"), COMMANDS[1:], ids=[" ".join(path) for path, _ in COMMANDS[1:]])
 def test_every_command_helps(path: tuple[str, ...], command: click.Command) -> None:
     """One line, an example with the command itself, the exit codes last."""
     text = GENERATE["help_text"](command, path)

@@ -14,10 +14,11 @@ import tomli_w
 from secwatch.core.escape import visible
 from secwatch.system.paths import CONFIGURATION_NAME, prepare
 
-# The EICAR anti-malware test file, encoded so that no scanner takes offence at this source file.
+# Both samples are encoded, so that no scanner (ours among them) takes offence at this source file.
+# The EICAR anti-malware test file:
 _EICAR = "WDVPIVAlQEFQWzRcUFpYNTQoUF4pN0NDKTd9JEVJQ0FSLVNUQU5EQVJELUFOVElWSVJVUy1URVNULUZJTEUhJEgrSCo="
-# Looks like a web shell, does nothing: it is never served, and the value it would run is fixed.
-_WEB_SHELL = b"<?php\n// sample for secwatch demo\n@eval(base64_decode($_POST['sample']));\n"
+# A PHP page that looks like a web shell; it is never served:
+_WEB_SHELL = "PD9waHAKLy8gc2FtcGxlIGZvciBzZWN3YXRjaCBkZW1vCkBldmFsKGJhc2U2NF9kZWNvZGUoJF9QT1NUWydzYW1wbGUnXSkpOwo="
 
 _JOB = """
 [backup.repositories.finance]
@@ -62,7 +63,7 @@ def files(tree: Path) -> set[str]:
             text = f"{owner} record {number}\n" * 200
             (tree / owner / f"record-{number:02}.txt").write_text(text, encoding="utf-8")
     (tree / "fin" / "页面.php").write_text("<?php echo htmlspecialchars($_GET['name']); ?>\n", encoding="utf-8")
-    (tree / "fin" / "upload.php").write_bytes(_WEB_SHELL)
+    (tree / "fin" / "upload.php").write_bytes(base64.b64decode(_WEB_SHELL))
     (tree / "civil" / "eicar.com").write_bytes(base64.b64decode(_EICAR))
     return {"upload.php", "eicar.com"}
 

@@ -6,9 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from rich.table import Table
-from rich.text import Text as Styled
-
 from secwatch.commands.sizes import in_bytes
 from secwatch.core.durations import in_words
 from secwatch.core.escape import visible
@@ -16,6 +13,8 @@ from secwatch.core.model import Language, Severity, Text
 from secwatch.system.console import table
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from secwatch.scan.record import Match, Record
     from secwatch.scan.verdicts import Tally
     from secwatch.store.scans import Scan
@@ -50,6 +49,8 @@ _REASONS = {
 
 def matches_table(matches: Sequence[Match], language: Language) -> Table:
     """Return the matches, the worst first."""
+    from rich.text import Text as Styled
+
     columns = ["级别", "规则", "标题", "路径", "单位", "告警"]
     if language == "en":
         columns = ["severity", "rule", "title", "path", "org", "alert"]
