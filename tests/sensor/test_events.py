@@ -236,6 +236,8 @@ def test_a_head_over_segments_and_a_head_too_long(tmp_path: Path) -> None:
     endless = b"GET /" + b"a" * 9000
     frames = [segment(ACK, endless[at : at + 1400], sequence=1 + at) for at in range(0, len(endless), 1400)]
     reading = _read(tmp_path, frames)
+    large = _read(tmp_path, [segment(ACK, endless)])  # as a card that merges segments hands them over
+    assert large.http[0]["uri"] == reading.http[0]["uri"]
     (row,) = reading.http
     assert 3000 < len(row["uri"]) <= 4096
     assert reading.counters.malformed == {"truncated_http_head": 1}

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-ROUNDS = 60
+ROUNDS = 40
 
 
 def _fuzz(cache: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -42,14 +42,15 @@ def is_request(data: Bytes, start: int, end: int) -> bool:
             break
     if not found:
         return False
-    line = line_end(data, start, min(end, start + HEAD_BYTES))
+    limit = min(end, start + HEAD_BYTES)
+    line = line_end(data, start, limit)
     space = start
     while space < min(line, start + 16) and byte(data, space) != 32:
         space += 1
     if space >= line or byte(data, space) != 32:
         return False
-    if line == end:
-        return True  # the line goes on in the next segment
+    if line == limit:
+        return True  # the line goes on behind what is looked at
     if line > start and byte(data, line - 1) == 13:
         line -= 1
     return line - start >= 14 and big32(data, line - 8) == _HTTP and byte(data, line - 3) == 49
