@@ -145,7 +145,9 @@ def test_command_line_mistakes(city: Any) -> None:
     _explained(city.backup("run", "nothing"), 2, "there is no backup job 'nothing'")
     _explained(city.backup("run"), 2, "name a job, or say --all")
     _explained(city.backup("run", "finance-files", "--all"), 2, "not both")
-    _explained(city.backup("verify", "finance-files", "--read-data-subset", "7"), 2, "is no part of the data")
+    for part in ("7", "6/5", "0/5", "0%", "101%"):
+        run = city.backup("verify", "finance-files", "--read-data-subset", part)
+        _explained(run, 2, "is no part of the data")
     _explained(city.backup("drill", "finance-files"), 1, "holds no snapshot of job finance-files")
     city.item("run", "finance-files")
     _explained(city.backup("restore", "finance-files", "--target", city.data), 16, "is not empty")
