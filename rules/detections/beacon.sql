@@ -68,7 +68,8 @@ source = "RFC 1035"
 [lists]
 periodic = "periodic_services.txt"
 */
-WITH calls AS (
+-- Not materialised: a day's calls of a city would fill the memory, reading them again costs less.
+WITH calls AS NOT MATERIALIZED (
     SELECT
         source_address, destination_address, destination_port, first_seen, last_seen, fresh,
         source_payload_bytes AS size

@@ -17,6 +17,7 @@ from secwatch.core.ownership import Ownership
 from secwatch.detect.definition import Definition
 from secwatch.lake import query
 from secwatch.lake.protocol import Answer, Evaluated, File, Stated, Sweep, Watch
+from secwatch.store import alerts
 from secwatch.system.settings import Detect
 
 # What one table may hold decoded in the engine's process, in the columns that detections read: measured 200 MB.
@@ -78,7 +79,7 @@ def sweep(
     except SecwatchError as error:
         unfinished = [item.id for item in wanted if item.id not in collector.evaluations]
         collector.problems.append(f"{', '.join(unfinished)}: not fully evaluated: {error.message}")
-    return Outcome(tuple(collector.findings), collector.evaluations, tuple(dict.fromkeys(collector.problems)))
+    return Outcome(collector.in_order(), collector.evaluations, tuple(dict.fromkeys(collector.problems)))
 
 
 def _watch(item: Definition) -> Watch:
@@ -95,7 +96,7 @@ class Collector:
         self._definitions = definitions
         self._ownership = ownership
         self._stated: dict[str, int] = {}
-        self.findings: list[Finding] = []
+        self.findings: list[tuple[str, int, str, Finding]] = []
         self.evaluations: dict[str, Evaluation] = {}
         self.problems: list[str] = []
 
@@ -109,6 +110,10 @@ class Collector:
             if answer.problem:
                 self.problems.append(f"{answer.id}: given up after {answer.windows} windows: {answer.problem}")
 
+    def in_order(self) -> tuple[Finding, ...]:
+        """Return the findings by detection, window and key: the engine's threads give rows in any order."""
+        return tuple(item[3] for item in sorted(self.findings, key=lambda item: item[:3]))
+
     def _state(self, answer: Stated) -> None:
         if len(self.findings) >= MAX_FINDINGS:
             self.problems.append(f"{answer.id}: more than {MAX_FINDINGS} findings, the rest is left out")
@@ -119,7 +124,7 @@ class Collector:
             if len(self.problems) < MAX_PROBLEMS:
                 self.problems.append(f"{answer.id}: a row that is no finding: {error}")
             return
-        self.findings.append(finding)
+        self.findings.append((answer.id, answer.window_end, alerts.canonical(finding.key), finding))
         self._stated[answer.id] = self._stated.get(answer.id, 0) + 1
 
 

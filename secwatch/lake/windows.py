@@ -48,6 +48,8 @@ class Shelf:
             self._view(table, f"held_{table.name}")
         else:
             self._view(table, f"all_{table.name}")
+            self.connection.execute(f"DROP TABLE IF EXISTS held_{table.name}")
+            self.held.pop(table.name, None)
 
     def count(self, table: Table, lower: int, upper: int) -> int:
         """Return the number of rows in (lower, upper]."""
