@@ -13,8 +13,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from secwatch.core import durations
 from secwatch.core.errors import SecwatchError, UnreadableInput
 from secwatch.core.model import Finding
@@ -28,6 +26,7 @@ from secwatch.sensor.reader import FlowReader, SensorCounters, SensorSettings
 from secwatch.store import alerts
 from secwatch.store import lake as store
 from secwatch.system import lock
+from secwatch.system.database import Database
 from secwatch.system.paths import Place, prepare
 from secwatch.system.settings import Sensor, Settings
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.table import Table
-from rich.text import Text as Styled
 
 from secwatch.commands.application import Application, Group, language_option, output_options, pass_application
 from secwatch.commands.moments import MOMENT
@@ -16,6 +14,10 @@ from secwatch.core.errors import ExitCode, UsageProblem
 from secwatch.core.model import Alert, Severity, Text
 from secwatch.core.moments import to_text
 from secwatch.system.console import Output, show, table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text as Styled
 
 EXIT_CODES = "Exit codes: 0 done, 2 usage, 4 alerts at or above --fail-on."
 _STYLES = {Severity.LOW: "", Severity.MEDIUM: "yellow", Severity.HIGH: "red", Severity.CRITICAL: "bold red"}
@@ -160,6 +162,8 @@ def local(moment: datetime, application: Application) -> str:
 
 
 def _severity(severity: Severity, application: Application) -> Styled:
+    from rich.text import Text as Styled
+
     return Styled(severity.label.to(application.language), style=_STYLES[severity])
 
 
@@ -202,6 +206,8 @@ def _words(value: Any) -> str:
 
 def _response(alert: Alert, application: Application) -> list[Styled]:
     """What the admin should do is the detection's own text; it may come from a user's file."""
+    from rich.text import Text as Styled
+
     from secwatch.core.escape import visible
 
     response = alert.finding.response.to(application.language)
