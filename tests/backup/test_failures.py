@@ -228,6 +228,52 @@ def test_drill_finds_what_differs(fake: Any, alter: str) -> None:
     assert (outside / "victim.txt").exists()
 
 
+@pytest.mark.parametrize("mode", ["twice", "dots"])
+def test_a_snapshot_that_could_leave_the_target_is_refused(fake: Any, mode: str) -> None:
+    """One name twice (a link and what lies behind it) or `..` in a path: nothing is restored."""
+    target = fake.workspace.parent / "target"
+    run = fake.backup("restore", "finance-files", "--target", target, FAKE_RESTIC=mode)
+    _explained(run, 16, "could leave the target")
+    assert list(target.iterdir()) == []
+
+
+def test_a_snapshot_that_cannot_fit_is_not_begun(fake: Any) -> None:
+    """Better no restore than one that fills the disk."""
+    target = fake.workspace.parent / "target"
+    _explained(fake.backup("restore", "finance-files", "--target", target, FAKE_RESTIC="huge"), 1, "MiB free")
+
+
+def test_what_changes_while_it_is_backed_up_is_no_difference(fake: Any) -> None:
+    """It is counted at the backup and left out of the comparison."""
+    item = fake.item("run", "finance-files", FAKE_RESTIC="busy", BUSY=str(fake.data / "victim.txt"))
+    assert (item["result"], item["changed_meanwhile"]) == ("ok", 1)
+    drilled = fake.item("drill", "finance-files", FAKE_RESTIC="busy", BUSY="/dev/null")
+    assert (drilled["differences"], drilled["changed_meanwhile"]) == (0, 1)
+
+
+def test_a_file_that_vanishes_meanwhile_is_no_failure(fake: Any) -> None:
+    """Busy systems remove files all the time; restic's exit code 3 alone says nothing."""
+    item = fake.item("run", "finance-files", FAKE_RESTIC="vanished")
+    assert (item["result"], item["unreadable"], item["changed_meanwhile"]) == ("ok", 0, 1)
+
+
+def test_no_secret_in_argv_or_environment(fake: Any) -> None:
+    """Neither the password nor the location is in any argument, the password in no environment and no ledger."""
+    configuration = fake.workspace / "secwatch.toml"
+    given = 'password_file = "secrets/finance.password"'
+    configuration.write_text(
+        configuration.read_text().replace(given, f'password_command = ["cat", "{fake.password}"]', 2)
+    )
+    spied = fake.workspace / "spied"
+    assert fake.item("run", "finance-files", FAKE_RESTIC="spy", SPY=str(spied))["result"] == "ok"
+    heard = spied.read_text()
+    password = fake.password.read_text().strip()
+    assert "RESTIC_PASSWORD_FILE=/dev/fd/" in heard
+    assert password not in heard
+    assert f"argument {fake.repository}" not in heard
+    assert password.encode() not in (fake.workspace / "state" / "secwatch.db").read_bytes()
+
+
 def test_a_changed_manifest_proves_nothing(city: Any) -> None:
     """A manifest that is not the file that was recorded fails the drill."""
     snapshot = city.item("run", "finance-files")["snapshot"]
