@@ -171,9 +171,11 @@ class CaptureFile:
         if self._start:
             filled = min(len(view), len(self._start))
             view[:filled], self._start = self._start[:filled], self._start[filled:]
+        # readinto1 gives what can be decompressed before the damage; readinto would lose it to the exception.
+        read_some = getattr(self._stream, "readinto1", self._stream.readinto)
         while filled < len(view):
             try:
-                size = self._stream.readinto(view[filled:])
+                size = read_some(view[filled:])
             except EOFError:
                 self.damage = "truncated_file"
                 break

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ _DESKS = range(20, 60)  # last octets of the clients of a department
 _RESOLVER = ".53"
 _SESSIONS = 800  # harmless web sessions at scale 1
 _SITES = 48
+_COPIES = 240  # 10.10 to 10.249
 _HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)
 _RECORD = struct.Struct("<IIII")
 _WORD = struct.Struct(">H")
@@ -188,33 +188,35 @@ def _adjust(packet: bytearray, place: int, change: int) -> None:
 
 
 def write_capture(path: Path, made: list[tuple[int, bytes]], start: datetime, packets: int) -> tuple[int, float]:
-    """Write a pcap of that many packets, the scenario again and again with other inside addresses.
+    """Write a pcap of that many packets: up to 240 copies of the scenario side by side, then the next five minutes.
 
-    Return (packets written, seconds from the first to the last).
+    Copy N moves the departments from 10.10 to 10.(10 + N), so a large capture is a busy city, not a
+    long day. Return (packets written, seconds from the first to the last).
     """
     origin = int(start.timestamp()) * 1_000_000 + start.microsecond
+    copies = -(-packets // max(len(made), 1))
     last = 0
     written = 0
     with path.open("wb") as file:
         file.write(_HEADER)
-        for turn in range(-(-packets // max(len(made), 1))):
-            part = made[: packets - written]
-            shift = turn * SECONDS * 1_000_000
-            last = shift + part[-1][0]
-            file.write(b"".join(_records(part, origin + shift, turn)))
-            written += len(part)
+        for era in range(-(-copies // _COPIES)):
+            steps = range(min(copies - era * _COPIES, _COPIES))
+            for offset, packet in made:
+                part = steps[: packets - written]
+                last = era * SECONDS * 1_000_000 + offset
+                file.write(b"".join(_record_of(_moved(packet, step), origin + last) for step in part))
+                written += len(part)
     return written, round(last / 1e6, 3)
 
 
-def _records(made: list[tuple[int, bytes]], origin: int, turn: int) -> Iterator[bytes]:
-    """Yield record headers and packets; turn N moves the departments from 10.10 to 10.(10 + N)."""
-    for offset, packet in made:
-        seconds, fraction = divmod(origin + offset, 1_000_000)
-        yield _RECORD.pack(seconds, fraction, len(packet), len(packet))
-        yield _moved(packet, turn % 240) if turn else packet
+def _record_of(packet: bytes, moment: int) -> bytes:
+    seconds, fraction = divmod(moment, 1_000_000)
+    return _RECORD.pack(seconds, fraction, len(packet), len(packet)) + packet
 
 
 def _moved(packet: bytes, step: int) -> bytes:
+    if not step:
+        return packet
     out = bytearray(packet)
     change = 0
     for place in (26, 30):
@@ -237,18 +239,18 @@ def web_page(host: str, path: str, size: int, source: random.Random) -> list[tup
 
 def tls_session(host: str, size: int, source: random.Random) -> list[tuple[bool, bytes]]:
     """Return a TLS 1.3 handshake with real hellos, and application data of random bytes."""
-    finished = b"\x14\x03\x03\x00\x01\x01" + _record(23, source.randbytes(53))
-    server = _record(22, _server_hello(source)) + finished + _record(23, source.randbytes(2100))
-    data = b"".join(_record(23, source.randbytes(min(size - at, 8000))) for at in range(0, size, 8000))
+    finished = b"\x14\x03\x03\x00\x01\x01" + _tls_record(23, source.randbytes(53))
+    server = _tls_record(22, _server_hello(source)) + finished + _tls_record(23, source.randbytes(2100))
+    data = b"".join(_tls_record(23, source.randbytes(min(size - at, 8000))) for at in range(0, size, 8000))
     return [
-        (True, _record(22, client_hello(host, source))),
+        (True, _tls_record(22, client_hello(host, source))),
         (False, server),
-        (True, finished + _record(23, source.randbytes(310))),
-        (False, data or _record(23, source.randbytes(40))),
+        (True, finished + _tls_record(23, source.randbytes(310))),
+        (False, data or _tls_record(23, source.randbytes(40))),
     ]
 
 
-def _record(kind: int, body: bytes) -> bytes:
+def _tls_record(kind: int, body: bytes) -> bytes:
     return bytes([kind, 3, 3 if kind != 22 else 1]) + _WORD.pack(len(body)) + body
 
 

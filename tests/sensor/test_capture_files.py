@@ -71,6 +71,17 @@ def test_pcapng_sections_may_change_order(tmp_path: Path) -> None:
     assert read(path).counters.packets == 2
 
 
+def test_a_cut_compressed_file_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    """What stands before the cut is decompressed and read, and the cut is counted."""
+    frames = [(1_000_000_000 + number, segment(SYN, port=3000 + number)) for number in range(400)]
+    packed = gzip.compress(pcap(tmp_path / "whole.pcap", frames).read_bytes(), 1)
+    path = tmp_path / "cut.pcap.gz"
+    path.write_bytes(packed[: len(packed) * 3 // 4])
+    reading = read(path)
+    assert 100 < reading.counters.packets < 400
+    assert reading.counters.malformed == {"truncated_file": 1}
+
+
 @pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress])
 def test_compressed_captures(tmp_path: Path, compress: object) -> None:
     plain = pcap(tmp_path / "f.pcap", FRAMES).read_bytes()
