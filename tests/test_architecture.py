@@ -12,9 +12,8 @@ import pytest
 
 from tests.conftest import ROOT
 
-SOURCES = sorted(
-    path for top in ("secwatch", "backup") for path in (ROOT / top).rglob("*.py") if "_data" not in path.parts
-) + [ROOT / "cli.py"]
+TOPS = (ROOT / "secwatch", ROOT / "backup")
+SOURCES = [ROOT / "cli.py", *sorted(path for top in TOPS for path in top.rglob("*.py") if "_data" not in path.parts)]
 
 # library → where it may be imported; everything else is another room's
 ROOMS = {
@@ -25,8 +24,14 @@ ROOMS = {
     "boreal": ("secwatch/scan/",),
     "paramiko": ("secwatch/system/ssh.py",),
     "subprocess": ("secwatch/system/process.py",),
-    "sqlite3": ("secwatch/store/", "secwatch/system/database.py", "backup/ledger.py", "cli.py"),
-    "sqlite_utils": ("secwatch/store/", "secwatch/system/database.py", "backup/ledger.py", "secwatch/system/checks.py"),
+    "sqlite3": (
+        "secwatch/store/",
+        "secwatch/system/database.py",
+        "secwatch/system/checks.py",
+        "backup/ledger.py",
+        "cli.py",
+    ),
+    "sqlite_utils": ("secwatch/store/", "secwatch/system/database.py", "backup/ledger.py"),
     "jinja2": ("secwatch/bulletin/",),
 }
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}

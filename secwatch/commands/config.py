@@ -9,7 +9,7 @@ import click
 
 from secwatch.commands.application import Application, Group, output_options, pass_application
 from secwatch.core.errors import ConfigurationInvalid, ExitCode
-from secwatch.system.console import Output, show, table
+from secwatch.system.console import Output, announce, show, table
 
 EXIT_CODES = "Exit codes: 0 done, 2 usage, 13 the configuration has mistakes."
 
@@ -48,7 +48,7 @@ def check(application: Application, output: Output) -> int:
             tuple(problems),
         )
     data = {"valid": True, "files": files, "jobs": len(settings.backup.jobs)}
-    show(output, data, f"the configuration is valid ({', '.join(files) or 'built-in defaults only'})")
+    announce(output, data, f"the configuration is valid ({', '.join(files) or 'built-in defaults only'})")
     return ExitCode.DONE
 
 

@@ -8,7 +8,7 @@ import click
 
 from secwatch.commands.application import Application, output_options, pass_application
 from secwatch.core.errors import UsageProblem
-from secwatch.system.console import Output, show
+from secwatch.system.console import Output, announce
 from secwatch.system.paths import CONFIGURATION_NAME, prepare, shipped, workspace_at
 
 EXIT_CODES = "Exit codes: 0 done, 2 usage, 16 the directory cannot be made."
@@ -38,6 +38,6 @@ def command(application: Application, directory: str, output: Output) -> None:
         if not (target / name).exists():
             (target / name).write_bytes(source.read_bytes())
             (target / name).chmod(0o600)
-    show(
+    announce(
         output, {"workspace": str(place.workspace)}, f"made the workspace {target}; next: cd {target}, secwatch doctor"
     )

@@ -9,7 +9,7 @@ import click
 from secwatch.commands.application import Application, Group, language_option, output_options, pass_application
 from secwatch.core.errors import UsageProblem
 from secwatch.core.model import Organisation
-from secwatch.system.console import Output, show, table
+from secwatch.system.console import Output, announce, show, table
 
 EXIT_CODES = "Exit codes: 0 done, 2 usage, 3 the file cannot be read or has mistakes."
 
@@ -51,7 +51,7 @@ def import_(application: Application, path: str | None, replace: bool, dry_run: 
     if not dry_run:
         (store.replace if replace else store.merge)(application.database, found)
     verb = "would import" if dry_run else "imported"
-    show(output, {"imported": len(found), "dry_run": dry_run}, f"{verb} {len(found)} organisations from {source}")
+    announce(output, {"imported": len(found), "dry_run": dry_run}, f"{verb} {len(found)} organisations from {source}")
 
 
 @command.command(name="list", epilog=EXIT_CODES)

@@ -12,8 +12,9 @@ import click
 from secwatch.commands.application import Application, Group, language_option, output_options, pass_application
 from secwatch.core.durations import in_words
 from secwatch.core.errors import ExitCode, UnreadableInput
+from secwatch.core.escape import visible
 from secwatch.core.model import Text
-from secwatch.system.console import Output, note, progress, show, table
+from secwatch.system.console import Output, announce, note, progress, show, table
 
 if TYPE_CHECKING:
     from secwatch.pipeline import ReadSummary
@@ -30,6 +31,15 @@ _LABELS = {
     "alerts": Text("告警 (新增或更新)", "alerts opened or added to"),
     "seconds": Text("用时", "time"),
 }
+
+# How a file can be damaged; the sensor counts these beside the packets it cannot decode.
+_DAMAGE = {
+    "truncated_file": "ends in the middle of a packet",
+    "corrupt_record": "has a damaged packet record",
+    "corrupt_block": "has a damaged pcapng block",
+    "corrupt_compression": "is damaged in its compression",
+}
+_SHOWN = 20  # alerts in the summary of a reading run
 
 
 @click.group(cls=Group, name="sense")
@@ -77,11 +87,16 @@ def read(application: Application, files: tuple[str, ...], again: bool, output: 
     if failed and len(summary.inputs) == 1:
         raise UnreadableInput(failed[0].error or "", failed[0].hint)
     for item in failed:
-        note(f"secwatch: {item.error}", output)
+        note(f"secwatch: {item.error}")
+    damaged = {item.path: sorted(_DAMAGE.keys() & item.malformed.keys()) for item in summary.inputs}
+    for path, kinds in damaged.items():
+        for kind in kinds:
+            note(f"secwatch: {visible(path)} {_DAMAGE[kind]}: what stands before was read")
     for problem in (*summary.problems, *(text for item in summary.inputs for text in item.problems)):
-        note(f"secwatch: not evaluated: {problem}", output)
-    show(output, as_data(summary), *_renderables(summary, application))
-    return ExitCode.INCOMPLETE if summary.incomplete else ExitCode.DONE
+        note(f"secwatch: not evaluated: {problem}")
+    tell = show if summary.alerts else announce
+    tell(output, as_data(summary), *_renderables(summary, application))
+    return ExitCode.INCOMPLETE if summary.incomplete or any(damaged.values()) else ExitCode.DONE
 
 
 def as_data(summary: ReadSummary) -> dict[str, Any]:
@@ -118,7 +133,8 @@ def _renderables(summary: ReadSummary, application: Application) -> list[Any]:
     rows.extend((_LABELS[name].to(language), f"{data[name]:,}") for name in ("packets", "bytes", "flows"))
     rows.extend((name, f"{count:,}") for name, count in data["events"].items())
     rows.extend((_LABELS[name].to(language), f"{data[name]:,}") for name in ("not_ip", "dropped") if data[name])
-    rows.extend((f"! {cause}", f"{count:,}") for cause, count in data["malformed"].items())
+    malformed = Text("异常", "malformed").to(language)
+    rows.extend((f"{malformed} {cause}", f"{count:,}") for cause, count in data["malformed"].items())
     rows.append((_LABELS["alerts"].to(language), f"{data['alerts']:,}"))
     rows.append((_LABELS["seconds"].to(language), in_words(summary.seconds)))
     shown: list[Any] = [table(None, ["", ""], rows, show_header=False)]
@@ -126,6 +142,12 @@ def _renderables(summary: ReadSummary, application: Application) -> list[Any]:
         from secwatch.commands.alerts import listing
         from secwatch.store import alerts
 
-        found = [alert for number in summary.alerts[-20:] if (alert := alerts.find(application.database, number))]
-        shown.append(listing(found, application))
+        found = [alert for number in summary.alerts if (alert := alerts.find(application.database, number))]
+        found.sort(key=lambda alert: (-alert.finding.severity, alert.finding.detection, alert.id))
+        shown.append(listing(found[:_SHOWN], application))
+        if len(found) > _SHOWN:
+            more = len(found) - _SHOWN
+            shown.append(
+                Text(f"另有 {more} 条: secwatch alerts list", f"and {more} more: secwatch alerts list").to(language)
+            )
     return shown

@@ -93,7 +93,7 @@ class Standing:
 
     def metrics(self) -> Sequence[Metric]:
         """Return it as gauges."""
-        packet = [({}, self.last_packet.timestamp())] if self.last_packet else []
+        packet: list[tuple[Mapping[str, str], float]] = [({}, self.last_packet.timestamp())] if self.last_packet else []
         return (
             Metric("status_timestamp_seconds", "when these metrics were written", [({}, self.now.timestamp())]),
             Metric("status_grade", "0 good, 1 attention, 2 urgent", [({}, float(self.grade))]),

@@ -79,6 +79,12 @@ def show(output: Output, data: Any, *renderables: RenderableType) -> None:
     _print(console, renderables)
 
 
+def announce(output: Output, data: Any, *renderables: RenderableType) -> None:
+    """Show the result of an act that went well: nothing with --quiet, unless --json or -o asks for it."""
+    if output.json or output.path or not output.quiet:
+        show(output, data, *renderables)
+
+
 def _print(console: Console, renderables: Sequence[RenderableType]) -> None:
     """A plain sentence is not broken into lines: terminals do that, files and mails must not have it."""
     for renderable in renderables:

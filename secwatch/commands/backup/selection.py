@@ -120,8 +120,8 @@ def finish(
     right = [head.to(language) for head in list(columns)[1:]]
     picture = console.table(title.to(language), [head.to(language) for head in heads], rows, right=right)
     fine = all(outcome.code is ExitCode.DONE for outcome in outcomes)
-    if not (output.quiet and fine) or output.json or output.path:
-        console.show(output, {"items": [outcome.as_item() for outcome in outcomes]}, picture)
+    tell = console.announce if fine else console.show
+    tell(output, {"items": [outcome.as_item() for outcome in outcomes]}, picture)
     code = combine(*(outcome.code for outcome in outcomes))
     _report(outcomes, output, code)
     return int(code)
