@@ -15,9 +15,19 @@ class Terminated(BaseException):
 
 
 def install() -> None:
-    """Turn SIGTERM and SIGHUP into Terminated; a second one ends the process at once."""
+    """Turn SIGTERM and SIGHUP into Terminated; a second one ends the process at once.
+
+    A shell script's `secwatch … &` starts us with SIGINT ignored. Ignored it stays for us, but children
+    would inherit that, and restic is stopped by SIGINT: an empty handler is not inherited.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _nothing)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _raise)
+
+
+def _nothing(_number: int, _frame: FrameType | None) -> None:
+    """Do what ignoring does."""
 
 
 def _raise(number: int, _frame: FrameType | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -208,9 +209,17 @@ def test_credentials_in_a_location_are_never_shown(fake: Any) -> None:
 
 
 def test_deadline_stops_restic_gently(fake: Any) -> None:
-    """At the time-out restic gets SIGINT, and the run is recorded as timed out."""
-    run = fake.backup("run", "finance-files", FAKE_RESTIC="hang", SECWATCH_BACKUP__TIMEOUT="1s")
+    """At the time-out restic gets SIGINT, even where a shell started us with it ignored; the run is recorded."""
+    stopped = fake.workspace / "stopped"
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        run = fake.backup(
+            "run", "finance-files", FAKE_RESTIC="hang", STOPPED=str(stopped), SECWATCH_BACKUP__TIMEOUT="1s"
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert run.code == 1
+    assert stopped.read_text() == "gently\n"
     assert fake.rows("SELECT result FROM runs ORDER BY id DESC LIMIT 1") == [("timeout",)]
 
 

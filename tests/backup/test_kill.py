@@ -18,8 +18,18 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def _start(city: Any, *arguments: str) -> subprocess.Popen[bytes]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RESTIC_")}
+    # The tests themselves may have been started with SIGINT ignored.
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "cli.py"), "-w", str(city.workspace), "backup", *arguments],
+        [
+            "env",
+            "--default-signal=INT",
+            sys.executable,
+            str(ROOT / "cli.py"),
+            "-w",
+            str(city.workspace),
+            "backup",
+            *arguments,
+        ],
         env={**clean, **city.environment, "PYTHONPATH": str(ROOT)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -129,30 +139,43 @@ def test_a_killed_drill_leaves_nothing(city: Any) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals_stop_restic_cleanly(city: Any, number: signal.Signals, code: int) -> None:
+def test_signals_stop_restic_cleanly(fake: Any, number: signal.Signals, code: int) -> None:
     """Ctrl-C and SIGTERM end with their codes, without a snapshot, without a lock, and are written down."""
-    (city.data / "large.bin").write_bytes(os.urandom(120_000_000))
-    process = _start(city, "run", "finance-files")
-    # Once data comes, restic knows of its own lock; in the moment it makes one it forgets to remove it.
-    _await(lambda: any(path.is_file() for path in (city.repository / "data").rglob("*")))
+    before = _objects(fake, "snapshots")
+    process = _start_slowly(fake)
     process.send_signal(number)
     assert process.wait(timeout=60) == code
-    assert not any(_restics(city))
-    assert not _objects(city, "locks")
-    assert not _objects(city, "snapshots")
-    assert city.rows("SELECT result FROM runs WHERE verb = 'run'") == [("interrupted",)]
+    assert not any(_restics(fake))
+    assert not _objects(fake, "locks")
+    assert _objects(fake, "snapshots") == before
+    assert fake.rows("SELECT result FROM runs ORDER BY id DESC LIMIT 1") == [("interrupted",)]
 
 
-def test_two_at_once(city: Any) -> None:
-    """A second run of the same job ends at once with 11; a restore may go on beside a backup."""
-    city.item("run", "finance-files")
-    (city.data / "large.bin").write_bytes(os.urandom(40_000_000))
+def _start_slowly(city: Any) -> subprocess.Popen[bytes]:
+    """Start a backup that takes many seconds, and return when data has begun to come.
+
+    By then restic knows of its own lock; in the moment in which it makes one it forgets to remove it.
+    """
+    (city.data / "large.bin").write_bytes(os.urandom(50_000_000))
+    city.environment["FAKE_RESTIC"] = "slow"
+    before = _packs(city)
     process = _start(city, "run", "finance-files")
+    _await(lambda: _packs(city) - before)
+    return process
+
+
+def _packs(city: Any) -> set[str]:
+    return {path.name for path in (city.repository / "data").rglob("*") if path.is_file()}
+
+
+def test_two_at_once(fake: Any) -> None:
+    """A second run of the same job ends at once with 11; a restore may go on beside a backup."""
+    process = _start_slowly(fake)
     try:
-        _await(lambda: _objects(city, "locks"))
-        item = city.item("run", "finance-files", code=11)
+        item = fake.item("run", "finance-files", code=11)
         assert item["result"] == "locked"
-        restored = city.item("restore", "finance-files", "--target", city.workspace.parent / "beside")
+        restored = fake.item("restore", "finance-files", "--target", fake.workspace.parent / "beside")
         assert restored["result"] == "ok"
     finally:
-        assert process.wait(timeout=60) == 0
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 143
