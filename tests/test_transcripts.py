@@ -79,7 +79,7 @@ def test_session(path: Path, tmp_path: Path) -> None:
     here.mkdir()
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("SECWATCH_W", "RESTIC_"))}
     environment |= {
-        "PATH": f"{shim.parent}:{ROOT / 'tests' / 'fakes'}:{os.environ['PATH']}",
+        "PATH": f"{shim.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "ROOT": str(ROOT),
         "TZ": "UTC",
