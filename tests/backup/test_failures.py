@@ -260,6 +260,13 @@ def test_what_changes_while_it_is_backed_up_is_no_difference(fake: Any) -> None:
     assert (drilled["differences"], drilled["changed_meanwhile"]) == (0, 1)
 
 
+def test_a_file_that_restic_leaves_out_is_missed(fake: Any) -> None:
+    """restic ends with 0 and a snapshot that lacks a file: what was seen in the sources says so."""
+    item = fake.item("run", "finance-files", code=3, FAKE_RESTIC="drops")
+    assert (item["result"], item["unreadable"]) == ("partial", 1)
+    assert item["unreadable_examples"][0]["path"].endswith("victim.txt")
+
+
 def test_a_file_that_vanishes_meanwhile_is_no_failure(fake: Any) -> None:
     """Busy systems remove files all the time; restic's exit code 3 alone says nothing."""
     item = fake.item("run", "finance-files", FAKE_RESTIC="vanished")
