@@ -39,6 +39,7 @@ def run_secwatch(
 ) -> Run:
     """Run `secwatch` as a user would and return how it ended."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("SECWATCH_W", "RESTIC_"))}
+    clean.pop("COLUMNS", None)  # pytest-xdist sets it; a cron job has none
     clean.update({"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "TZ": "UTC", **(environment or {})})
     completed = subprocess.run(
         [sys.executable, str(ROOT / "cli.py"), *map(str, arguments)],
