@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PREFIX ?= /opt/secwatch
 # Only an installation at the usual place also gets the usual link.
-BINDIR ?= $(if $(filter /opt/secwatch,$(PREFIX)),/usr/local/bin)
+BINDIR ?= $(if $(filter /opt/secwatch,$(PREFIX:/=)),/usr/local/bin)
 OFFLINE ?=
 BUNDLE ?= bundle.tar
 # The Python versions and the processor a bundle is for; empty means those of this machine.
@@ -71,7 +71,7 @@ $(VENV)/.run: requirements.lock requirements-build.lock pyproject.toml | $(VENV)
 	@$(BIN)/python $(PIP) install $(HASHED) -r requirements.lock -r requirements-build.lock
 	@$(BIN)/python $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@echo "compiling the sensor's kernels (once)" >&2
-	@$(BIN)/secwatch --quiet doctor --warm > /dev/null || $(BIN)/secwatch doctor
+	@$(BIN)/secwatch --quiet doctor --warm > $(VENV)/.doctor || { cat $(VENV)/.doctor; exit 1; }
 	@touch $@
 
 $(VENV)/.test: requirements-test.lock $(VENV)/.run

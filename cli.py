@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -104,6 +106,7 @@ def _run(arguments: list[str]) -> int:
     from secwatch.system import signals
 
     signals.install()
+    _prepare_streams()
     try:
         result = cli.main(args=arguments, prog_name="secwatch", standalone_mode=False)
         return int(result) if isinstance(result, int) else ExitCode.DONE
@@ -113,7 +116,7 @@ def _run(arguments: list[str]) -> int:
         return _stopped("interrupted", ExitCode.INTERRUPTED, arguments)
     except BrokenPipeError:
         # The reader of our output (head, less) has left: nobody is there to be told.
-        sys.stdout = None
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return ExitCode.DONE
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
@@ -122,6 +125,21 @@ def _run(arguments: list[str]) -> int:
         if "--debug" in arguments and not isinstance(error, click.ClickException | SecwatchError):
             raise
         return _report(_explain(error), arguments)
+
+
+def _prepare_streams() -> None:
+    """A stream that the caller closed leads nowhere; a letter that a stream cannot show is shown escaped."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            mode = os.O_WRONLY if descriptor else os.O_RDONLY
+            opened = os.open(os.devnull, mode)
+            if opened != descriptor:
+                os.dup2(opened, descriptor)
+                os.close(opened)
+            setattr(sys, name, os.fdopen(descriptor, "w" if descriptor else "r", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _stopped(word: str, code: int, arguments: list[str]) -> int:
@@ -159,6 +177,8 @@ def _explain(error: Exception) -> SecwatchError:
     if isinstance(error, PermissionError):
         place = error.filename or "that"
         return SecwatchError(f"no permission for {place}", "run as its owner, or fix its permissions")
+    if isinstance(error, OverflowError) and "SQLite" in str(error):
+        return SecwatchError("that number is too large", "secwatch --help", ExitCode.USAGE)
     if isinstance(error, sqlite3.OperationalError):
         from pathlib import Path
 

@@ -72,7 +72,7 @@ def load_formula(path: Path) -> Formula:
             raise ValueError(f"table [scale] lacks {sorted(missing)[0]!r}")
     except OSError as error:
         raise _invalid(path, f"cannot be read: {error.strerror}") from error
-    except (ValueError, msgspec.ValidationError) as error:
+    except (ValueError, msgspec.ValidationError, RecursionError) as error:
         raise _invalid(path, str(error)) from error
     return formula
 

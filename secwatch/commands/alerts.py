@@ -78,7 +78,7 @@ def list_(
 
 
 @command.command(name="show", epilog=EXIT_CODES)
-@click.argument("identifier", metavar="ID", type=click.IntRange(1))
+@click.argument("identifier", metavar="ID", type=click.IntRange(1, 2**63 - 1))
 @language_option
 @output_options
 @pass_application

@@ -27,6 +27,8 @@ format_option = click.option(
     "--format", "form", type=click.Choice(FORMATS), default="terminal", show_default=True, help="How to show it."
 )
 
+_YEARS = range(2000, 2200)
+
 
 @click.group(cls=Group, name="bulletin")
 def command() -> None:
@@ -70,6 +72,8 @@ def compose(application: Application, name: str | None, day: datetime | None, fo
         raise UsageProblem("give either --week or --date", "secwatch bulletin compose --help")
     now = datetime.now(UTC)
     zone = application.zone
+    if day and day.year not in _YEARS:
+        raise UsageProblem(f"there is no bulletin of the year {day.year}", "secwatch bulletin compose --help")
     week = week_holding(day.date(), zone) if day else named_week(name or "last", now, zone)
     if week.start > now:
         raise UsageProblem(f"the week {week.name} has not begun", "secwatch bulletin compose --week this")
@@ -170,7 +174,7 @@ def _job_state(status: JobStatus) -> JobState:
 
 @command.command(name="show", epilog="Exit codes: 0 done, 1 what is stored was changed, 2 there is no such bulletin.")
 @click.argument("week", required=False)
-@click.option("--edition", type=click.IntRange(min=1), help="This edition. Default: the newest.")
+@click.option("--edition", type=click.IntRange(1, 2**31), help="This edition. Default: the newest.")
 @format_option
 @language_option
 @output_options

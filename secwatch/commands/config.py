@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from secwatch.commands.application import Application, Group, output_options, pass_application
+from secwatch.commands.application import Application, Group, language_option, output_options, pass_application
 from secwatch.core.errors import ConfigurationInvalid, ExitCode
+from secwatch.core.model import Text
 from secwatch.system.console import Output, announce, show, table
 
 EXIT_CODES = "Exit codes: 0 done, 2 usage, 13 the configuration has mistakes."
@@ -76,6 +77,7 @@ def _without_absent(table: Mapping[str, Any]) -> dict[str, Any]:
 
 @command.command(name="show", epilog=EXIT_CODES)
 @click.option("--effective", is_flag=True, help="Show every key with the value in force, defaults included.")
+@language_option
 @output_options
 @pass_application
 def show_files(application: Application, effective: bool, output: Output) -> None:
@@ -95,9 +97,12 @@ def show_files(application: Application, effective: bool, output: Output) -> Non
         show(output, values, tomli_w.dumps(values).rstrip("\n"))
         return
     paths = candidates(application.place, application.configuration)
-    rows = [(str(path), "read" if path.is_file() else "not there") for path in paths]
-    data = {"items": [{"path": path, "state": state} for path, state in rows]}
-    show(output, data, table("Configuration files, the later over the earlier", ["file", "state"], rows))
+    data = {"items": [{"path": str(path), "state": "read" if path.is_file() else "not there"} for path in paths]}
+    language = application.language
+    states = {True: Text("已读", "read").to(language), False: Text("不存在", "not there").to(language)}
+    heads = [Text("文件", "file").to(language), Text("状态", "state").to(language)]
+    title = Text("配置文件，后者优先", "Configuration files, the later over the earlier").to(language)
+    show(output, data, table(title, heads, [(str(path), states[path.is_file()]) for path in paths]))
 
 
 @command.command(epilog=EXIT_CODES)

@@ -21,6 +21,7 @@ from secwatch.core.errors import ExitCode, SecwatchError, UsageProblem
 from secwatch.core.model import Language, Text
 from secwatch.system import console, lock, process
 from secwatch.system.console import Output
+from secwatch.system.paths import refuse_foreign
 
 MARK = ".secwatch-demo"
 # What the demo makes: these, and nothing else, are removed when it starts again.
@@ -113,12 +114,19 @@ class Demo:
     def _claim(self) -> None:
         """Make the directory ours, or refuse one that holds something else."""
         mark = self.directory / MARK
-        if self.directory.exists() and not mark.exists() and any(self.directory.iterdir()):
-            raise UsageProblem(
-                f"{self.directory} holds something that the demo did not make", "secwatch demo SOME-OTHER-DIRECTORY"
-            )
-        self.directory.mkdir(parents=True, exist_ok=True)
-        mark.touch()
+        try:
+            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            refuse_foreign(self.directory)
+            if mark.is_symlink() or mark.exists():
+                refuse_foreign(mark)
+            elif any(self.directory.iterdir()):
+                raise UsageProblem(
+                    f"{self.directory} holds something that the demo did not make", "secwatch demo SOME-OTHER-DIRECTORY"
+                )
+            else:
+                mark.touch(mode=0o600)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise UsageProblem(f"{self.directory} is no directory", "secwatch demo SOME-OTHER-DIRECTORY") from error
 
     def _clean(self) -> None:
         for name in MADE:
@@ -130,7 +138,7 @@ class Demo:
 
     def _prepare(self) -> None:
         self._heading(Text("准备工作区与三个样例部门", "A workspace, and three sample departments"))
-        self._secwatch("init", self.directory, bare=True)
+        self._secwatch("init", "--", self.directory, bare=True)
         demo_samples.departments(self.directory)
         self._secwatch("org", "import")
 

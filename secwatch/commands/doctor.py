@@ -17,6 +17,19 @@ _WORDS = {
     "missing": Text("缺失", "missing"),
 }
 
+_NAMES = {
+    "python": Text("Python", "Python"),
+    "libraries": Text("依赖库", "libraries"),
+    "restic": Text("restic", "restic"),
+    "capture": Text("抓包权限", "capture"),
+    "state": Text("状态目录", "state"),
+    "disk": Text("磁盘空间", "disk"),
+    "clock": Text("时钟", "clock"),
+    "locale": Text("语言环境", "locale"),
+    "terminal": Text("终端", "terminal"),
+    "processor": Text("处理器", "processor"),
+}
+
 
 @click.command(epilog=EXIT_CODES)
 @click.option("--warm", is_flag=True, help="Compile the sensor's kernels now, so that the first read does not wait.")
@@ -42,8 +55,16 @@ def command(application: Application, warm: bool, output: Output) -> int:
     if warm:
         _warm(output)
     columns = ("项目", "结果", "情况", "处理办法") if language == "zh" else ("check", "result", "found", "fix")
-    rows = [(check.name, _WORDS[check.result].to(language), check.found, check.fix) for check in found]
-    data = {"items": [{"name": c.name, "result": c.result.value, "found": c.found, "fix": c.fix} for c in found]}
+    rows = [
+        (
+            _NAMES[check.name].to(language),
+            _WORDS[check.result].to(language),
+            check.found.to(language),
+            check.fix.to(language),
+        )
+        for check in found
+    ]
+    data = {"items": [{"name": c.name, "result": c.result.value, "found": c.found.en, "fix": c.fix.en} for c in found]}
     show(output, data, table(None, columns, rows))
     return ExitCode.PROGRAM if any(check.result is checks.Result.MISSING for check in found) else ExitCode.DONE
 

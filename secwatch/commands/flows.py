@@ -5,15 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from secwatch.commands.application import Application, Group, output_options, pass_application
 from secwatch.core.errors import UsageProblem
-from secwatch.core.escape import visible
-from secwatch.system.console import Output, note, show, table
+from secwatch.core.escape import storable, visible
+from secwatch.system.console import Output, note, show, show_text, table
 
 if TYPE_CHECKING:
     from secwatch.lake.query import Result
@@ -59,6 +58,8 @@ def query(application: Application, sql: str, as_csv: bool, limit: int, output: 
     if as_csv and output.json:
         raise UsageProblem("--json and --csv do not go together", "secwatch flows query --help")
     sql = sys.stdin.read(1 << 20) if sql == "-" else sql
+    if storable(sql) != sql:
+        raise UsageProblem("the SQL is not UTF-8", "secwatch flows query --help")
     files: dict[str, list[File]] = {}
     for item in store.files(application.database):
         files.setdefault(item.table, []).append(File(item.path, item.first_time, item.last_time))
@@ -123,13 +124,7 @@ def _show_csv(result: Result, output: Output) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(map(_csv_cell, result.names))
     writer.writerows([_csv_cell(value) for value in row] for row in result.rows)
-    if output.path and output.path != "-":
-        target = Path(output.path)
-        partial = target.with_name(f".{target.name}.partial")
-        partial.write_text(text.getvalue(), encoding="utf-8")
-        partial.rename(target)
-    else:
-        sys.stdout.write(text.getvalue())
+    show_text(output, text.getvalue())
 
 
 def _csv_cell(value: Any) -> object:

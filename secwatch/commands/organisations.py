@@ -47,7 +47,7 @@ def import_(application: Application, path: str | None, replace: bool, dry_run: 
 
     source = Path(path) if path else application.resolve(application.settings.general.organisations)
     known = () if replace else tuple(application.organisations)
-    found = read(source, {organisation.code for organisation in known})
+    found = read(source, known)
     if not dry_run:
         (store.replace if replace else store.merge)(application.database, found)
     verb = "would import" if dry_run else "imported"
@@ -66,10 +66,12 @@ def list_(application: Application, output: Output) -> None:
       secwatch org list --lang en
     """
     organisations = application.organisations
-    if not organisations:
-        show(output, {"items": []}, "the registry is empty; fill it with: secwatch org import organisations.toml")
-        return
     chinese = application.language == "zh"
+    if not organisations:
+        hint = "secwatch org import organisations.toml"
+        empty = f"单位名录为空，请先导入：{hint}" if chinese else f"the registry is empty; fill it with: {hint}"
+        show(output, {"items": []}, empty)
+        return
     columns = ["代码", "名称", "上级", "重要性", "网段"] if chinese else ["code", "name", "parent", "importance", "net"]
     rows = [
         (item.code, item.name.to(application.language), item.parent or "", item.importance, " ".join(item.netblocks))

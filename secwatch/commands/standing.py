@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
+from secwatch.core.durations import in_words, seconds
 from secwatch.core.model import EarlyWarning, Level, Severity, Text, WarningState
 from secwatch.core.moments import from_microseconds, to_text
 from secwatch.system.metrics import Metric
@@ -38,7 +39,8 @@ class Standing:
     """One moment of a whole installation.
 
     alerts counts those seen in the last seven days by severity; warnings are those in force.
-    last_packet is the time of the newest packet that was ever read.
+    last_packet is the time of the newest packet that was ever read; a sensor from which nothing has
+    come for silent_after is blind. waiting counts groups of alerts that no warning has taken in yet.
     """
 
     now: datetime
@@ -46,6 +48,8 @@ class Standing:
     alerts: Mapping[Severity, int]
     warnings: Sequence[EarlyWarning]
     jobs: Sequence[JobStatus]
+    silent_after: timedelta
+    waiting: int
 
     @property
     def reasons(self) -> Sequence[tuple[Grade, Text]]:
@@ -69,6 +73,13 @@ class Standing:
             found.append((Grade.ATTENTION, Text("没有配置备份作业", "no backup job is configured")))
         if self.last_packet is None:
             found.append((Grade.ATTENTION, Text("从未读取网络流量", "no traffic was ever read")))
+        elif self.now - self.last_packet > self.silent_after:
+            age = in_words((self.now - self.last_packet).total_seconds())
+            found.append((Grade.URGENT, Text(f"网络监测已中断 {age}", f"the sensor has been blind for {age}")))
+        if self.waiting:
+            zh = f"{self.waiting} 类告警尚未形成预警：secwatch warn draft"
+            en = f"{self.waiting} kinds of alerts are in no warning yet: secwatch warn draft"
+            found.append((Grade.ATTENTION, Text(zh, en)))
         return sorted(found, key=lambda item: -item[0])
 
     @property
@@ -149,4 +160,6 @@ def gather(application: Application, now: datetime) -> Standing:
         alerts=alerts.count_by_severity(database, now - RECENT),
         warnings=[item for item in warnings.select(database, open_at=now)],
         jobs=overview(database, selection.configured(application), now),
+        silent_after=timedelta(seconds=seconds(application.settings.sensor.silent_after)),
+        waiting=len(warnings.pending_groups(database, application.settings.warn.minimum_severity)),
     )

@@ -43,10 +43,12 @@ def command(application: Application, nagios: bool, prometheus: str | None, outp
 
     try:
         standing = gather(application, datetime.now(UTC))
-    except SecwatchError as error:
+    except Exception as error:
+        # A monitor must be told by its own codes, whatever it is that went wrong.
         if not nagios:
             raise
-        stdout(output).print(f"SECWATCH UNKNOWN - {error.message}", soft_wrap=True)
+        text = error.message if isinstance(error, SecwatchError) else f"{type(error).__name__}: {error}"
+        stdout(output).print(f"SECWATCH UNKNOWN - {visible(text, 300).replace('|', '/')}", soft_wrap=True)
         return _UNKNOWN
     if prometheus:
         from secwatch.system import metrics

@@ -35,7 +35,10 @@ def candidates(place: Place, explicit: str | None) -> list[Path]:
     ordered = [Path("/etc/secwatch") / CONFIGURATION_NAME, user, place.configuration_file]
     if explicit:
         ordered.append(Path(explicit))
-    unique = {path.resolve(): path for path in ordered}
+    unique: dict[Path, Path] = {}
+    for path in ordered:  # a file named twice counts where it is strongest
+        unique.pop(path.resolve(), None)
+        unique[path.resolve()] = path
     return list(unique.values())
 
 
@@ -76,7 +79,7 @@ def _file_layers(place: Place, explicit: str | None, problems: list[str]) -> Ite
             if len(raw) > _MAX_BYTES:
                 problems.append(f"{path}: larger than {_MAX_BYTES >> 20} MiB")
                 continue
-            yield Layer(str(path), tomllib.loads(raw.decode()))
+            yield Layer(str(path), tomllib.loads(raw.decode("utf-8-sig")))
         except FileNotFoundError:
             if wanted:
                 problems.append(f"{path}: there is no such file")
@@ -84,6 +87,8 @@ def _file_layers(place: Place, explicit: str | None, problems: list[str]) -> Ite
             problems.append(f"{path}: cannot be read: {error.strerror}")
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             problems.append(f"{path}: not TOML: {error}")
+        except RecursionError:
+            problems.append(f"{path}: nested too deeply")
 
 
 def _environment_layer() -> Layer:
@@ -95,7 +100,8 @@ def _environment_layer() -> Layer:
             continue
         table = values
         for key in path[:-1]:
-            table = table.setdefault(key, {})
+            inner = table.setdefault(key, {})
+            table = inner if isinstance(inner, dict) else table
         table[path[-1]] = text
     return Layer("environment", values)
 

@@ -5,6 +5,7 @@ click's own styling ignores NO_COLOR, rich obeys it; hence nothing else in the p
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from secwatch.core.errors import SecwatchError
-from secwatch.core.escape import certain, unambiguous, visible
+from secwatch.core.escape import certain, storable, unambiguous, visible
 from secwatch.core.wrapping import cells, wrap
+from secwatch.system.writing import write_text
 
 if TYPE_CHECKING:  # rich takes longer to import than any --help may take; each function imports what it uses
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -54,12 +56,22 @@ def stderr(output: Output | None = None) -> Console:
 def _console(stream: Any, output: Output | None) -> Console:
     from rich.console import Console
 
+    class Plain(Console):
+        def on_broken_pipe(self) -> None:
+            """Leave it to us: rich would end the process with 1."""
+            raise BrokenPipeError
+
     plain = output is not None and not output.colour
     terminal = stream.isatty()
-    return Console(
+    columns = os.environ.get("COLUMNS", "")
+    return Plain(
         file=stream,
         no_color=True if plain else None,
-        width=None if terminal else int(os.environ.get("COLUMNS") or PLAIN_WIDTH),
+        width=None
+        if terminal
+        else int(columns)
+        if columns.isdecimal() and 1 <= int(columns) <= 10_000
+        else PLAIN_WIDTH,
         highlight=False,
         markup=False,
         emoji=False,
@@ -69,14 +81,46 @@ def _console(stream: Any, output: Output | None) -> Console:
 
 def show(output: Output, data: Any, *renderables: RenderableType) -> None:
     """Show a result: `data` as one JSON object with --json, else the renderables; to -o FILE if given."""
-    if output.path and output.path != "-":
-        _write_file(Path(output.path), output, data, renderables)
-        return
+    from rich.console import Console
+
     if output.json:
-        sys.stdout.write(encode(data) + "\n")
+        show_text(output, encode(data) + "\n")
+    elif output.path and output.path != "-":
+        stream = io.StringIO()
+        _print(
+            Console(file=stream, width=PLAIN_WIDTH, no_color=True, highlight=False, markup=False, emoji=False),
+            renderables,
+        )
+        show_text(output, stream.getvalue())
+    else:
+        with reader_may_leave():
+            _print(stdout(output), renderables)
+            sys.stdout.flush()
+
+
+def show_text(output: Output, text: str) -> None:
+    """Show a text that has its final form (JSON, CSV), or write it to -o FILE. Raise SecwatchError if that fails."""
+    if output.path and output.path != "-":
+        try:
+            write_text(Path(output.path), storable(text))
+        except OSError as error:
+            hint = "choose another file with -o FILE"
+            raise SecwatchError(f"cannot write {output.path}: {error.strerror}", hint) from error
         return
-    console = stdout(output)
-    _print(console, renderables)
+    with reader_may_leave():
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Let the reader of a pipe (head, less) leave while the block prints: the command ends as it would have."""
+    try:
+        yield
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def announce(output: Output, data: Any, *renderables: RenderableType) -> None:
@@ -91,31 +135,22 @@ def _print(console: Console, renderables: Sequence[RenderableType]) -> None:
         console.print(renderable, soft_wrap=isinstance(renderable, str))
 
 
-def _write_file(path: Path, output: Output, data: Any, renderables: Sequence[RenderableType]) -> None:
-    """Written beside and renamed: a reader never sees half a file."""
-    from rich.console import Console
-
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    try:
-        with partial.open("w", encoding="utf-8") as stream:
-            if output.json:
-                stream.write(encode(data) + "\n")
-            else:
-                console = Console(
-                    file=stream, width=PLAIN_WIDTH, no_color=True, highlight=False, markup=False, emoji=False
-                )
-                _print(console, renderables)
-        partial.rename(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise SecwatchError(f"cannot write {path}: {error.strerror}", "choose another file with -o FILE") from error
-
-
 def encode(data: Any) -> str:
     """Return one JSON object on one line; mappings get `"schema": 1` first."""
     if isinstance(data, Mapping):
         data = {"schema": 1, **data}
-    return msgspec.json.encode(data, enc_hook=str).decode()
+    try:
+        return msgspec.json.encode(data, enc_hook=str).decode()
+    except UnicodeEncodeError:  # a name that is not UTF-8: rare, so only then is every text looked at
+        return msgspec.json.encode(_storable(msgspec.to_builtins(data, enc_hook=str))).decode()
+
+
+def _storable(data: Any) -> Any:
+    if isinstance(data, str):
+        return storable(data)
+    if isinstance(data, Mapping):
+        return {storable(str(key)): _storable(value) for key, value in data.items()}
+    return [_storable(value) for value in data] if isinstance(data, list | tuple) else data
 
 
 def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[object]], **styles: Any) -> Table:

@@ -5,12 +5,12 @@ Format: Prometheus text exposition format 0.0.4, as node_exporter's textfile col
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from secwatch.core.errors import SecwatchError
+from secwatch.system.writing import write_text
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,11 @@ def exposition(metrics: Sequence[Metric]) -> str:
 
 def write(path: Path, metrics: Sequence[Metric]) -> None:
     """Write the metrics to a file that everyone may read. Raise SecwatchError if that fails."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_text(exposition(metrics), encoding="utf-8")
-        partial.chmod(0o644)
-        partial.rename(path)
+        write_text(path, exposition(metrics))
+        if path.is_file():
+            path.chmod(0o644)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise SecwatchError(
             f"cannot write the metrics to {path}: {error.strerror}", "name a file in node_exporter's textfile directory"
         ) from error

@@ -106,6 +106,13 @@ def _asked_for(directory: Path) -> Place:
     return workspace_at(directory)
 
 
+def refuse_foreign(path: Path) -> None:
+    """Raise Refused unless the path is our own, no link, and nobody else could have changed it."""
+    found = path.lstat()
+    if stat.S_ISLNK(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise Refused(f"{path} is not used, because others could have prepared it", "choose a directory of your own")
+
+
 def _check_owner(directory: Path) -> None:
     """A configuration may name commands to run, so one that somebody else planted is not obeyed."""
     for path in (directory, directory / CONFIGURATION_NAME):

@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_network
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 import msgspec
@@ -39,8 +39,8 @@ class _Entry(Struct, forbid_unknown_fields=True):
     paths: tuple[str, ...] = ()
 
 
-def read(path: Path, known: set[str] | None = None) -> Sequence[Organisation]:
-    """Return the organisations of a file; `known` are codes that a parent may name besides.
+def read(path: Path, known: Sequence[Organisation] = ()) -> Sequence[Organisation]:
+    """Return the organisations of a file; `known` are those that it comes beside, except for the same codes.
 
     Raise UnreadableInput with every mistake if the file cannot be read or has any.
     """
@@ -59,7 +59,9 @@ def read(path: Path, known: set[str] | None = None) -> Sequence[Organisation]:
         problems.extend(f"{where} ({parsed.code}): {text}" for text in _mistakes(parsed))
         if len(problems) == before:
             organisations.append(_organisation(parsed))
-    problems.extend(_relations(organisations, known or set()))
+    codes = {organisation.code for organisation in organisations}
+    others = [organisation for organisation in known if organisation.code not in codes]
+    problems.extend(_relations([*others, *organisations]))
     if not entries and not problems:
         problems.append("it names no organisation")
     if problems:
@@ -79,11 +81,22 @@ def _rows(path: Path) -> Sequence[Mapping[str, Any]]:
     if len(raw) > _MAX_BYTES:
         raise UnreadableInput(f"{path} is larger than {_MAX_BYTES >> 20} MiB", "split it into several files")
     try:
-        text = raw.decode("utf-8-sig")  # spreadsheets put a mark at the start
-        return _from_csv(text) if path.suffix.lower() == ".csv" else _from_toml(text)
+        if path.suffix.lower() == ".csv":
+            return _from_csv(_decode(raw))
+        return _from_toml(raw.decode("utf-8-sig"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, csv.Error) as error:
         kind = "CSV" if path.suffix.lower() == ".csv" else "TOML"
         raise UnreadableInput(f"{path} is not {kind} in UTF-8: {error}", "save it as UTF-8") from error
+    except RecursionError as error:
+        raise UnreadableInput(f"{path} is nested too deeply", "secwatch org import --help") from error
+
+
+def _decode(raw: bytes) -> str:
+    """Return the text of a CSV file: UTF-8, or GB 18030, as spreadsheets in China save it."""
+    try:
+        return raw.decode("utf-8-sig")  # spreadsheets put a mark at the start
+    except UnicodeDecodeError:
+        return raw.decode("gb18030")
 
 
 def _from_toml(text: str) -> Sequence[Mapping[str, Any]]:
@@ -93,7 +106,11 @@ def _from_toml(text: str) -> Sequence[Mapping[str, Any]]:
 
 def _from_csv(text: str) -> Sequence[Mapping[str, Any]]:
     rows: list[Mapping[str, Any]] = []
-    for row in csv.DictReader(io.StringIO(text), strict=True):
+    head = text.partition("\n")[0]
+    delimiter = "," if "," in head else next((mark for mark in ";\t" if mark in head), ",")
+    for row in csv.DictReader(io.StringIO(text), delimiter=delimiter, strict=True):
+        if not any(value and value.strip() for value in row.values() if isinstance(value, str)):
+            continue  # spreadsheets leave empty rows behind
         entry: dict[str, Any] = {key: value.strip() for key, value in row.items() if key and value and value.strip()}
         if None in row:
             entry["more cells than columns"] = True
@@ -101,7 +118,7 @@ def _from_csv(text: str) -> Sequence[Mapping[str, Any]]:
         for key in _LISTS:
             if key in entry:
                 entry[key] = entry[key].split()
-        if entry.get("importance", "").isdigit():
+        if re.fullmatch("[0-9]{1,9}", entry.get("importance", "")):
             entry["importance"] = int(entry["importance"])
         rows.append(entry)
     return rows
@@ -121,22 +138,29 @@ def _mistakes(entry: _Entry) -> Iterator[str]:
             yield f"path {path!r} does not start with /"
 
 
-def _relations(organisations: Sequence[Organisation], known: set[str]) -> Iterator[str]:
+def _relations(organisations: Sequence[Organisation]) -> Iterator[str]:
     parents: dict[str, str | None] = {}
     owners: dict[str, str] = {}
     for organisation in organisations:
         if organisation.code in parents:
             yield f"the code {organisation.code} is given twice"
         parents[organisation.code] = organisation.parent
-        for thing in (*organisation.netblocks, *organisation.domains, *organisation.hosts, *organisation.paths):
-            other = owners.setdefault(thing.lower(), organisation.code)
+        for thing in _owned(organisation):
+            other = owners.setdefault(thing, organisation.code)
             if other != organisation.code:
                 yield f"{thing} belongs to both {other} and {organisation.code}"
     for code, parent in parents.items():
-        if parent is not None and parent not in parents and parent not in known:
+        if parent is not None and parent not in parents:
             yield f"{code}: its parent {parent} is not known"
         elif _in_circle(code, parents):
             yield f"{code}: it stands above itself"
+
+
+def _owned(organisation: Organisation) -> Iterator[str]:
+    """Yield what an organisation owns in the one form in which it is looked up (core/ownership.py)."""
+    yield from organisation.netblocks
+    yield from (name.lower().rstrip(".") for name in (*organisation.domains, *organisation.hosts))
+    yield from (str(PurePosixPath(path)) for path in organisation.paths)
 
 
 def _in_circle(code: str, parents: Mapping[str, str | None]) -> bool:

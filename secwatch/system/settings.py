@@ -32,6 +32,7 @@ class Sensor(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     tcp_idle: Duration = "300s"
     other_idle: Duration = "60s"
     active: Duration = "30m"
+    silent_after: Duration = "24h"
 
 
 class Detect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -64,7 +64,7 @@ def load_levels(path: Path) -> LevelTable:
         _check(content)
     except OSError as error:
         raise _invalid(path, f"cannot be read: {error.strerror}") from error
-    except (ValueError, msgspec.ValidationError) as error:
+    except (ValueError, msgspec.ValidationError, RecursionError) as error:
         raise _invalid(path, str(error)) from error
     rules = content.rules
     return LevelTable(

@@ -57,6 +57,20 @@ def test_a_directory_with_something_else_is_left_alone(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["thesis.txt"]
 
 
+def test_a_prepared_directory_is_refused(tmp_path: Path) -> None:
+    """Whoever could have put the mark there could change the configuration under us."""
+    directory = tmp_path / "demo"
+    directory.mkdir()
+    (directory / ".secwatch-demo").touch()
+    directory.chmod(0o777)
+    assert run_secwatch("demo", directory).code == 16
+    directory.chmod(0o755)
+    (directory / ".secwatch-demo").unlink()
+    (directory / ".secwatch-demo").symlink_to("/etc/passwd")
+    assert run_secwatch("demo", directory).code == 16
+    assert run_secwatch("demo", "/dev/null").code == 2
+
+
 @pytest.mark.parametrize("seed", [1])
 def test_killed_at_any_moment_it_finishes_the_next_time(tmp_path: Path, seed: int) -> None:
     """kill -9 of the demo and of all that it started, four times, then once through."""

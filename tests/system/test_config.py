@@ -56,6 +56,25 @@ def test_the_stronger_source_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert (settings.scan.threads, settings.scan.timeout, settings.warn.minimum_severity) == (5, "6s", 3)
 
 
+def test_config_is_strongest_wherever_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when the file named is the user's own, and when it begins with a mark as Notepad writes it."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    user = tmp_path / "xdg" / "secwatch" / "secwatch.toml"
+    user.parent.mkdir(parents=True)
+    user.write_text("[scan]\nthreads = 9\n", encoding="utf-8-sig")
+    (tmp_path / "secwatch.toml").write_text("[scan]\nthreads = 3\n")
+    assert load(workspace_at(tmp_path)).scan.threads == 3
+    assert load(workspace_at(tmp_path), str(user)).scan.threads == 9
+
+
+def test_variables_that_contradict_each_other_are_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A value and a table of the same name."""
+    monkeypatch.setenv("SECWATCH_SCAN__THREADS", "4")
+    monkeypatch.setenv("SECWATCH_SCAN__THREADS__X", "1")
+    with pytest.raises(ConfigurationInvalid, match="environment"):
+        load(workspace_at(tmp_path))
+
+
 def test_a_job_inherits_the_defaults_and_overrides_single_keys(tmp_path: Path) -> None:
     """[backup.defaults] is under every job's policy."""
     (tmp_path / "secwatch.toml").write_text(_job('policy = { rto = "1h" }'))

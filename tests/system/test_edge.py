@@ -141,23 +141,40 @@ def test_a_lock_is_held_by_one_and_never_stale(tmp_path: Path) -> None:
         pass
 
 
-def test_the_reader_of_a_pipe_may_leave() -> None:
-    """`secwatch config example | head -1` is no failure."""
-    done = subprocess.run(
-        [
-            "bash",
-            "-c",
-            '"$1" "$2" config example | head -1; exit ${PIPESTATUS[0]}',
-            "-",
-            sys.executable,
-            ROOT / "cli.py",
-        ],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+@pytest.mark.parametrize("arguments", [("config", "example"), ("config", "example", "--json"), ("org", "list")])
+def test_the_reader_of_a_pipe_may_leave(workspace: Path, arguments: tuple[str, ...]) -> None:
+    """A reader that has gone before we print is no failure, and nothing is said."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, str(ROOT / "cli.py"), "-w", str(workspace), *arguments]
+    with os.fdopen(writing, "wb") as gone:
+        done = subprocess.run(command, env=_environment(), stdout=gone, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_closed_streams_change_nothing(workspace: Path, redirection: str) -> None:
+    """Some daemons close all three."""
+    script = f'"$1" "$2" -w "$3" org import {redirection}'
+    command = ["bash", "-c", script, "-", sys.executable, str(ROOT / "cli.py"), str(workspace)]
+    assert subprocess.run(command, env=_environment(), capture_output=True, check=False).returncode == 0
+    assert len(run_secwatch("-w", workspace, "org", "list", "--json").json["items"]) == 4
+
+
+@pytest.mark.parametrize(
+    "setting", [{"COLUMNS": "abc"}, {"COLUMNS": "0"}, {"PYTHONIOENCODING": "ascii"}, {"LANG": "C"}]
+)
+def test_odd_terminals_are_survived(workspace: Path, setting: dict[str, str]) -> None:
+    """Whatever the environment says, the command works."""
+    run_secwatch("-w", workspace, "org", "import")
+    command = [sys.executable, str(ROOT / "cli.py"), "-w", str(workspace), "org", "list"]
+    done = subprocess.run(command, env={**_environment(), **setting}, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert b"HEALTH" in done.stdout
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def test_a_planted_workspace_is_not_obeyed(tmp_path: Path) -> None:
@@ -168,3 +185,17 @@ def test_a_planted_workspace_is_not_obeyed(tmp_path: Path) -> None:
     assert refused.code == 16
     assert f"secwatch -w {tmp_path}" in refused.stderr
     assert run_secwatch("-w", tmp_path, "config", "check").code == 0
+
+
+def test_names_that_are_not_utf8_are_shown_escaped(workspace: Path) -> None:
+    """In text and in JSON, good and bad: never a traceback."""
+    name = os.fsdecode(b"y\x1b[31m\xff.pcap")
+    for arguments in (["sense", "read", name], ["sense", "read", "--json", name], ["scan", "files", name, "--json"]):
+        run = run_secwatch("-w", workspace, *arguments)
+        assert run.code == 3
+        assert "Traceback" not in run.stderr
+        assert "\x1b" not in run.stdout + run.stderr
+    error = json.loads(run_secwatch("-w", workspace, "sense", "read", "--json", name).stderr)
+    assert "\\xff.pcap cannot be opened" in error["error"]
+    sql = os.fsdecode(b"SELECT '\xff'")
+    assert run_secwatch("-w", workspace, "flows", "query", sql).code == 2

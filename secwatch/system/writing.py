@@ -1,0 +1,39 @@
+"""Files that people name as an output: written beside and renamed, so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Make a file hold this text. Raise OSError if that fails; then what was there before is unchanged.
+
+    A link is followed. What is there and no regular file (a device, a pipe: /dev/stdout, /dev/null) is
+    written into and never replaced. A new file gets the mode that the umask leaves, an old one keeps its own.
+    """
+    target = path.resolve()
+    mode = target.stat().st_mode if target.exists() else None
+    if mode is not None and not stat.S_ISREG(mode):
+        with os.fdopen(os.open(target, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY), "w", encoding="utf-8") as stream:
+            stream.write(text)
+        return
+    descriptor, partial = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            os.fchmod(descriptor, 0o666 & ~_umask() if mode is None else stat.S_IMODE(mode))
+            stream.write(text)
+            stream.flush()
+            os.fsync(descriptor)
+        Path(partial).rename(target)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
