@@ -51,7 +51,7 @@ def listing(
     """Return warnings as a table, one line each."""
     heads = {
         "zh": ["编号", "级别", "状态", "单位", "标题", "告警", "到期"],
-        "en": ["number", "level", "state", "organisation", "title", "alerts", "expires"],
+        "en": ["number", "level", "state", "owner", "title", "alerts", "expires"],
     }[language]
     rows = [
         (
