@@ -11,6 +11,7 @@ import click
 from secwatch.commands.application import Application, Group, language_option, output_options, pass_application
 from secwatch.commands.moments import MOMENT
 from secwatch.core.errors import ExitCode, UsageProblem
+from secwatch.core.escape import visible
 from secwatch.core.model import Alert, Severity, Text
 from secwatch.core.moments import to_text
 from secwatch.system.console import Output, show, table
@@ -133,25 +134,30 @@ def as_data(alert: Alert, *, full: bool = False) -> dict[str, Any]:
 def listing(alerts: Sequence[Alert], application: Application) -> Table:
     """Return alerts as a table for people, times in the configured zone."""
     chinese = application.language == "zh"
-    columns = (
-        ["编号", "级别", "标题", "来源", "目标", "单位", "次数", "最近"]
-        if chinese
-        else ["id", "severity", "title", "source", "target", "org", "count", "last seen"]
-    )
+    columns = ["编号", "级别", "标题", "来源 > 目标", "单位", "次数", "最近"]
+    if not chinese:
+        columns = ["id", "severity", "title", "source > target", "org", "count", "last seen"]
     rows = [
         (
             alert.id,
             _severity(alert.finding.severity, application),
             alert.finding.title.to(application.language),
-            alert.finding.source or "",
-            alert.finding.target or "",
+            _ends(alert),
             alert.finding.organisation or "",
             alert.finding.count,
             local(alert.finding.last_seen, application),
         )
         for alert in alerts
     ]
-    return table(None, columns, rows, right=(columns[0], columns[6]))
+    return table(None, columns, rows, right=(columns[0], columns[5]), whole=(columns[4], columns[5]))
+
+
+def _ends(alert: Alert) -> Styled:
+    """Both ends below each other: two addresses side by side leave no room for the title on 80 columns."""
+    from rich.text import Text as Styled
+
+    source, target = (visible(end or "") for end in (alert.finding.source, alert.finding.target))
+    return Styled(f"{source}\n>\u00a0{target}" if source and target else source or target)
 
 
 def local(moment: datetime, application: Application) -> str:
@@ -207,8 +213,6 @@ def _words(value: Any) -> str:
 def _response(alert: Alert, application: Application) -> list[Styled]:
     """What the admin should do is the detection's own text; it may come from a user's file."""
     from rich.text import Text as Styled
-
-    from secwatch.core.escape import visible
 
     response = alert.finding.response.to(application.language)
     label = Text("处置: ", "What to do: ").to(application.language)

@@ -8,6 +8,7 @@ import click
 
 from secwatch.commands.application import Application, output_options, pass_application
 from secwatch.core.errors import UsageProblem
+from secwatch.core.model import Text
 from secwatch.system.console import Output, announce
 from secwatch.system.paths import CONFIGURATION_NAME, prepare, shipped, workspace_at
 
@@ -38,6 +39,8 @@ def command(application: Application, directory: str, output: Output) -> None:
         if not (target / name).exists():
             (target / name).write_bytes(source.read_bytes())
             (target / name).chmod(0o600)
-    announce(
-        output, {"workspace": str(place.workspace)}, f"made the workspace {target}; next: cd {target}, secwatch doctor"
+    done = Text(
+        f"已建立工作区 {target}；下一步：cd {target}，secwatch doctor",
+        f"made the workspace {target}; next: cd {target}, secwatch doctor",
     )
+    announce(output, {"workspace": str(place.workspace)}, done.to(application.chosen_language or "en"))

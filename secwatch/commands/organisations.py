@@ -8,7 +8,7 @@ import click
 
 from secwatch.commands.application import Application, Group, language_option, output_options, pass_application
 from secwatch.core.errors import UsageProblem
-from secwatch.core.model import Organisation
+from secwatch.core.model import Organisation, Text
 from secwatch.system.console import Output, announce, show, table
 
 EXIT_CODES = "Exit codes: 0 done, 2 usage, 3 the file cannot be read or has mistakes."
@@ -30,6 +30,7 @@ def command() -> None:
 @click.argument("path", metavar="FILE", required=False)
 @click.option("--replace", is_flag=True, help="Remove organisations that the file does not name.")
 @click.option("-n", "--dry-run", is_flag=True, help="Check the file and change nothing.")
+@language_option
 @output_options
 @pass_application
 def import_(application: Application, path: str | None, replace: bool, dry_run: bool, output: Output) -> None:
@@ -50,8 +51,10 @@ def import_(application: Application, path: str | None, replace: bool, dry_run: 
     found = read(source, known)
     if not dry_run:
         (store.replace if replace else store.merge)(application.database, found)
-    verb = "would import" if dry_run else "imported"
-    announce(output, {"imported": len(found), "dry_run": dry_run}, f"{verb} {len(found)} organisations from {source}")
+    done = Text(f"已导入 {len(found)} 个单位：{source}", f"imported {len(found)} organisations from {source}")
+    if dry_run:
+        done = Text(f"将导入 {len(found)} 个单位：{source}", f"would import {len(found)} organisations from {source}")
+    announce(output, {"imported": len(found), "dry_run": dry_run}, done.to(application.language))
 
 
 @command.command(name="list", epilog=EXIT_CODES)

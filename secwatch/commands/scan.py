@@ -115,9 +115,8 @@ def _existing(paths: tuple[str, ...]) -> tuple[str, ...]:
     import os
 
     if not any(os.path.lexists(path) for path in paths):
-        raise UnreadableInput(
-            f"there is nothing to scan at {paths[0]}: no such file or directory", "secwatch scan files ."
-        )
+        why = f"there is nothing to scan at {paths[0]}: no such file or directory"
+        raise UnreadableInput(why if paths[0] else "an empty path names nothing to scan", "secwatch scan files .")
     return paths
 
 
@@ -155,21 +154,20 @@ def _scan(
     import socket
 
     from secwatch.core import durations
-    from secwatch.core.ownership import Ownership
     from secwatch.scan import pool
-    from secwatch.scan.findings import Scene
+    from secwatch.scan.findings import Scene, linked, ownership_here
     from secwatch.scan.record import Record
     from secwatch.scan.scanner import Limits, Scanner
 
     settings = application.settings.scan
     limits = Limits(max_size or settings.max_megabytes << 20, durations.seconds(settings.timeout))
-    ownership = Ownership(()) if dry_run and not application.place.database.exists() else application.ownership
-    scene = Scene(socket.gethostname(), datetime.now(UTC), ownership)
+    organisations = () if dry_run and not application.place.database.exists() else application.organisations
+    scene = Scene(socket.gethostname(), datetime.now(UTC), ownership_here(organisations), linked(paths))
     record = Record(rulebook, scene, None if dry_run else application.database)
     record.begin(paths)
     try:
         with progress(Text("扫描", "scan").to(application.language), output) as line:
-            for results in pool.scan(walk, Scanner(rulebook, limits), threads, record.tally):
+            for results in pool.scan(walk, Scanner(rulebook, limits), threads, record.tally, record.add):
                 record.add(results)
                 line.update(0, None, record.pace())
     except BaseException:
@@ -205,6 +203,7 @@ def history(application: Application, limit: int, output: Output) -> None:
             "ended_at": to_text(scan.ended_at) if scan.ended_at else None,
             "paths": list(scan.paths),
             **{name: value for name, value in scan.summary.items() if name != "scan"},
+            "complete": scan.ended_at is not None and bool(scan.summary.get("complete")),
         }
         for scan in found
     ]

@@ -44,6 +44,7 @@ _REASONS = {
     "engine": Text("引擎出错", "the engine failed"),
     "directory": Text("目录无法读取", "the directory cannot be read"),
     "too-deep": Text("目录层级过深", "directories nested too deeply"),
+    "interrupted": Text("扫描被中断", "the scan was interrupted"),
 }
 
 
@@ -77,7 +78,7 @@ def problems_table(tally: Tally, language: Language) -> Table:
         (
             _VERDICTS[row["verdict"]].to(language),
             _REASONS[row["reason"]].to(language) if row["reason"] else "",
-            row["path"],
+            row["path"] or '""',
         )
         for row in problem_rows(tally)
     ]
