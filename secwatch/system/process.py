@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import selectors
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,8 +20,11 @@ from secwatch.core.errors import ProgramMissing
 
 MAX_OUTPUT_BYTES = 64 << 20
 MAX_LINE_BYTES = 4 << 20
-TAIL_LINES = 25
+READ_BYTES = 1 << 18
+KEPT_ERROR_LINES = 200
 STOP_SECONDS = 20.0
+GRACE_SECONDS = 2.0
+LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -63,54 +66,117 @@ def run(
     """Run a child to its end and return how it ended.
 
     `on_line` gets each line of its standard output as it comes, `on_error_line` each of its standard
-    error, in a thread of its own (the last 200 of those are kept in any case). `given` is fed
+    error (the last 200 of those are kept in any case). `given` is fed
     to its standard input, which is else empty. The other arguments are those of `child`.
     At the deadline, or when an exception (a signal, Ctrl-C) passes through, the child gets
     `stop_signal`, and after 20 seconds SIGKILL; nothing of it is left running.
     Raise ProgramMissing if there is no such program.
     """
     started = time.monotonic()
-    stdin = subprocess.DEVNULL if given is None else subprocess.PIPE
+    kept, errors = _Lines(on_line, MAX_OUTPUT_BYTES if keep_output else 0), _Lines(on_error_line, 0)
     with child(
         arguments,
         environment=environment,
         stop_signal=stop_signal,
-        stdin=stdin,
+        stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
         directory=directory,
         descriptors=descriptors,
         die_with_parent=die_with_parent,
     ) as process:
-        assert process.stdout is not None and process.stderr is not None
-        errors: deque[str] = deque(maxlen=TAIL_LINES * 8)
-        reader = threading.Thread(target=_drain, args=(process.stderr, errors, on_error_line), daemon=True)
-        reader.start()
-        if process.stdin is not None:
-            threading.Thread(target=_feed, args=(process.stdin, given or b""), daemon=True).start()
-        expired = threading.Event()
-
-        def expire() -> None:
-            expired.set()
+        timed_out = _converse(process, kept, errors, given or b"", started + timeout)
+        if timed_out:
             stop(process, stop_signal)
-            # Its own children may live on and keep its output open: we would wait for them for ever.
+            # Its own children may live on and keep working.
             _signal_group(process, signal.SIGKILL)
+        code = process.wait()
+    kept.end()
+    errors.end()
+    shown = "".join(kept.lines)
+    return Completed(code, shown, "".join(errors.tail), time.monotonic() - started, timed_out)
 
-        timer = threading.Timer(timeout, expire)
-        timer.daemon = True
-        timer.start()
-        kept: list[str] = []
-        size = 0
-        try:
-            for line in _lines(process.stdout):
-                if on_line is not None:
-                    on_line(line)
-                size += len(line)
-                if keep_output and size <= MAX_OUTPUT_BYTES:
-                    kept.append(line)
-            code = process.wait()
-        finally:
-            timer.cancel()
-        reader.join(timeout=5)
-    return Completed(code, "".join(kept), "".join(errors), time.monotonic() - started, expired.is_set())
+
+class _Lines:
+    """What a stream says, cut into lines as it comes: each is handed on, some bytes of them are kept."""
+
+    def __init__(self, on_line: Callable[[str], None] | None, keep_bytes: int):
+        self._on_line = on_line
+        self._room = keep_bytes
+        self._rest = b""
+        self.lines: list[str] = []
+        self.tail: deque[str] = deque(maxlen=KEPT_ERROR_LINES)
+
+    def take(self, data: bytes) -> None:
+        """Take what has come; a line longer than the bound is handed on in pieces."""
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        for line in whole:
+            self._hand_on(line + b"\n")
+        if len(self._rest) > MAX_LINE_BYTES:
+            self.end()
+
+    def end(self) -> None:
+        """Hand on what has no end of line."""
+        if self._rest:
+            line, self._rest = self._rest, b""
+            self._hand_on(line)
+
+    def _hand_on(self, line: bytes) -> None:
+        text = line.decode("utf-8", "replace")
+        self.tail.append(text)
+        if len(line) <= self._room:
+            self._room -= len(line)
+            self.lines.append(text)
+        else:
+            self._room = 0
+        if self._on_line is not None:
+            self._on_line(text)
+
+
+def _converse(process: subprocess.Popen[bytes], out: _Lines, errors: _Lines, given: bytes, deadline: float) -> bool:
+    """Feed and read the child until it has ended; return whether the deadline came first.
+
+    Its end is the end of the process, not of its output: a grandchild in a session of its own may keep
+    the pipes open for ever. What comes within a moment of the end is still read.
+    """
+    assert process.stdout is not None and process.stderr is not None
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ, out)
+        selector.register(process.stderr, selectors.EVENT_READ, errors)
+        if process.stdin is not None:
+            os.set_blocking(process.stdin.fileno(), False)
+            selector.register(process.stdin, selectors.EVENT_WRITE)
+        gone_at = None
+        while selector.get_map():
+            for key, _ in selector.select(LOOK_SECONDS):
+                if key.fileobj is process.stdin:
+                    given = _feed(selector, process.stdin, given)
+                elif data := os.read(key.fd, READ_BYTES):
+                    key.data.take(data)
+                else:
+                    selector.unregister(key.fileobj)
+            now = time.monotonic()
+            if process.poll() is not None:
+                gone_at = gone_at or now
+                if now - gone_at > GRACE_SECONDS:
+                    return False
+            elif now >= deadline:
+                return True
+    try:
+        process.wait(timeout=max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+def _feed(selector: selectors.BaseSelector, stream: IO[bytes], content: bytes) -> bytes:
+    """Write as much as the child takes now and return the rest; at the end, or when it has gone, close."""
+    try:
+        rest = content[os.write(stream.fileno(), content[:READ_BYTES]) :] if content else b""
+    except BrokenPipeError:
+        rest = b""
+    if not rest:
+        selector.unregister(stream)
+        stream.close()
+    return rest
 
 
 @contextmanager
@@ -138,6 +204,7 @@ def child(
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            bufsize=0,
             env=_environment(environment or {}),
             cwd=directory,
             process_group=0,
@@ -204,30 +271,3 @@ def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
         os.killpg(process.pid, number)
     except ProcessLookupError:
         pass  # it ended between the look and the signal
-
-
-def _lines(stream: IO[bytes]) -> Iterator[str]:
-    """Yield lines as text; a line longer than the bound comes in pieces."""
-    while True:
-        line = stream.readline(MAX_LINE_BYTES)
-        if not line:
-            return
-        yield line.decode("utf-8", "replace")
-
-
-def _feed(stream: IO[bytes], content: bytes) -> None:
-    try:
-        with stream:
-            stream.write(content)
-    except (BrokenPipeError, ValueError):
-        pass  # the child ended, or was stopped, before it read everything
-
-
-def _drain(stream: IO[bytes], into: deque[str], on_line: Callable[[str], None] | None) -> None:
-    try:
-        for line in _lines(stream):
-            into.append(line)
-            if on_line is not None:
-                on_line(line)
-    except ValueError:
-        pass  # the stream was closed while we read: the child has been stopped
