@@ -33,7 +33,8 @@ def record(database: Database, findings: Iterable[Finding], now: datetime) -> Ch
     """Open alerts, or add to those whose key is the same and that are not older than the suppression time.
 
     A count grows only by what lies past the alert's last_seen, so stating a finding twice changes
-    nothing. Call it inside a transaction.
+    nothing. A finding that is no later but worse raises the severity and gives the alert its words;
+    a severity never falls. Call it inside a transaction.
     """
     opened: list[int] = []
     updated: list[int] = []
@@ -41,7 +42,7 @@ def record(database: Database, findings: Iterable[Finding], now: datetime) -> Ch
         alert = _open_alert(database, finding)
         if alert is None:
             opened.append(_insert(database, finding, now))
-        elif finding.last_seen > alert.finding.last_seen:
+        elif finding.last_seen > alert.finding.last_seen or finding.severity > alert.finding.severity:
             _add(database, alert, finding, now)
             updated.append(alert.id)
     return Changes(tuple(opened), tuple(dict.fromkeys(updated)))
@@ -70,11 +71,12 @@ def _insert(database: Database, finding: Finding, now: datetime) -> int:
 
 def _add(database: Database, alert: Alert, finding: Finding, now: datetime) -> None:
     old = alert.finding
-    apart = finding.first_seen > old.last_seen
+    later, apart = finding.last_seen > old.last_seen, finding.first_seen > old.last_seen
     merged = replace(
         finding,
         first_seen=min(old.first_seen, finding.first_seen),
-        count=old.count + (finding.count if apart else finding.new_count),
+        last_seen=max(old.last_seen, finding.last_seen),
+        count=old.count + (0 if not later else finding.count if apart else finding.new_count),
         score=max(old.score, finding.score),
         severity=max(old.severity, finding.severity),
         organisation=finding.organisation or old.organisation,

@@ -76,6 +76,26 @@ def test_the_worst_severity_stays(database: Database) -> None:
     assert alerts.select(database)[0].finding.severity is Severity.HIGH
 
 
+def test_a_worse_finding_of_the_same_moment_raises_the_severity_and_adds_nothing(database: Database) -> None:
+    """Two findings of one evaluation may share a key: the worse one is not lost, a milder one changes nothing."""
+    opened = record(database, finding(severity=Severity.LOW)).opened
+    worse = finding(severity=Severity.CRITICAL, title=Text("更严重", "worse"))
+    assert record(database, worse).updated == opened
+    assert record(database, worse, finding(severity=Severity.MEDIUM)) == alerts.Changes()
+    (alert,) = alerts.select(database)
+    assert (alert.finding.severity, alert.finding.title.en) == (Severity.CRITICAL, "worse")
+    assert (alert.finding.count, alert.finding.last_seen) == (120, finding().last_seen)
+
+
+def test_a_worse_finding_of_an_earlier_moment_moves_no_time_back(database: Database) -> None:
+    """A late look at an older window may be worse; when the key was last seen stays."""
+    record(database, finding(last_seen=NOW, severity=Severity.LOW))
+    record(database, finding(severity=Severity.HIGH, count=7, new_count=7))
+    (alert,) = alerts.select(database)
+    assert (alert.finding.severity, alert.finding.last_seen) == (Severity.HIGH, NOW)
+    assert alert.finding.count == 120
+
+
 def test_null_in_a_key_is_a_value(database: Database) -> None:
     """A missing target is not the same key as none given."""
     record(database, finding(key={"source": "a", "target": None}), finding(key={"source": "a"}))
