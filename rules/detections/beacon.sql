@@ -1,8 +1,8 @@
 /*
 id = "beacon"
-title.zh = "周期性外联 (疑似木马回连)"
+title.zh = "周期性外联（疑似木马回连）"
 title.en = "Regular calls to one outside address (beacon)"
-description.zh = "一台主机以均匀的间隔、相近的大小反复连接同一个外部地址: 受控主机就是这样等待命令的。"
+description.zh = "一台主机以均匀的间隔、相近的大小反复连接同一个外部地址：受控主机就是这样等待命令的。"
 description.en = "A host called one outside address again and again at even intervals with calls of even size: how an infected host asks for orders."
 attack = ["T1071.001"]
 aspect = "host"
@@ -14,9 +14,9 @@ every_seconds = 3600
 key = ["source", "target", "port"]
 owner = ["source", "target"]
 suppress_seconds = 86400
-false_positives.zh = "自动更新、云监控、邮件客户端和推送服务 (写入 intel/periodic_services.txt)。"
+false_positives.zh = "自动更新、云监控、邮件客户端和推送服务（写入 intel/periodic_services.txt）。"
 false_positives.en = "Updates, cloud monitoring, mail clients and push services (write them into intel/periodic_services.txt)."
-response.zh = "查明来源主机上发起连接的进程和目标地址的归属; 无法解释时隔离主机、取证, 并在边界封锁目标。"
+response.zh = "查明来源主机上发起连接的进程和目标地址的归属；无法解释时隔离主机、取证，并在边界封锁目标。"
 response.en = "Find the process on the source that calls, and who owns the address called; if nobody can explain it, isolate the host, secure the evidence and block the address at the border."
 reference = ["https://attack.mitre.org/techniques/T1071/001/", "https://github.com/activecm/rita/blob/main/analysis/beacons.go"]
 

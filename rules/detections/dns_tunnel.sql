@@ -2,7 +2,7 @@
 id = "dns_tunnel"
 title.zh = "DNS 隧道"
 title.en = "DNS tunnel"
-description.zh = "一个地址在十分钟内查询同一域名下许多又长又乱的名称: 数据可能藏在域名里进出。"
+description.zh = "一个地址在十分钟内查询同一域名下许多又长又乱的名称：数据可能藏在域名里进出。"
 description.en = "One address asked for many long or random names below one domain within ten minutes: data may leave and enter inside the names."
 attack = ["T1071.004", "T1048"]
 aspect = "data"
@@ -14,9 +14,9 @@ every_seconds = 120
 key = ["source", "domain"]
 owner = ["source", "target"]
 suppress_seconds = 7200
-false_positives.zh = "DNS 黑名单查询和内容分发网络 (intel/dnsbl.txt 与 intel/busy_domains.txt 可补充); 转发全单位查询的 DNS 服务器。"
+false_positives.zh = "DNS 黑名单查询和内容分发网络（intel/dnsbl.txt 与 intel/busy_domains.txt 可补充）；转发全单位查询的 DNS 服务器。"
 false_positives.en = "Block-list look-ups and content networks (add to intel/dnsbl.txt and intel/busy_domains.txt); a resolver that forwards for a whole department."
-response.zh = "隔离来源主机, 查明发起查询的进程; 在解析器上封锁该域名; 估算外传的数据量 (查询数乘以名称长度)。"
+response.zh = "隔离来源主机，查明发起查询的进程；在解析器上封锁该域名；估算外传的数据量（查询数乘以名称长度）。"
 response.en = "Isolate the source, find the process that asks; block the domain at the resolver; estimate what left (queries times length of the names)."
 reference = ["https://attack.mitre.org/techniques/T1071/004/", "https://github.com/activecm/rita"]
 

@@ -2,7 +2,7 @@
 id = "port_scan"
 title.zh = "端口扫描"
 title.en = "Port scan"
-description.zh = "一个地址在五分钟内对同一目标的许多端口尝试连接而未成功: 攻击者在找可入侵的服务。"
+description.zh = "一个地址在五分钟内对同一目标的许多端口尝试连接而未成功：攻击者在找可入侵的服务。"
 description.en = "One address tried many ports of one target within five minutes and got no connection: somebody looks for a way in."
 attack = ["T1046"]
 aspect = "network"
@@ -13,9 +13,9 @@ window_seconds = 300
 every_seconds = 60
 key = ["source", "target"]
 suppress_seconds = 3600
-false_positives.zh = "经授权的漏洞扫描、资产发现和监控 (写入 intel/scanners.txt); 目标停机时的负载均衡健康检查。"
+false_positives.zh = "经授权的漏洞扫描、资产发现和监控（写入 intel/scanners.txt）；目标停机时的负载均衡健康检查。"
 false_positives.en = "Authorised vulnerability scanners, asset discovery and monitoring (write them into intel/scanners.txt); health checks of a load balancer while the target is down."
-response.zh = "确认来源是否为授权扫描; 若不是, 在边界封锁来源, 检查目标上有应答的端口, 并查看来源还联系过哪些地址。"
+response.zh = "确认来源是否为授权扫描；若不是，在边界封锁来源，检查目标上有应答的端口，并查看来源还联系过哪些地址。"
 response.en = "Find out whether the source scans with permission; if not, block it at the border, check the ports of the target that answered, and see which other addresses the source has contacted."
 reference = ["https://attack.mitre.org/techniques/T1046/", "https://github.com/ncsa/bro-simple-scan"]
 

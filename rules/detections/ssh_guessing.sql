@@ -2,7 +2,7 @@
 id = "ssh_guessing"
 title.zh = "SSH 口令猜测"
 title.en = "SSH password guessing"
-description.zh = "一个地址在十分钟内对同一台服务器建立许多短小的 SSH 会话: 这是逐个试口令的样子。"
+description.zh = "一个地址在十分钟内对同一台服务器建立许多短小的 SSH 会话：这是逐个试口令的样子。"
 description.en = "One address opened many short SSH sessions to one server within ten minutes: what trying passwords looks like from outside."
 attack = ["T1110.001"]
 aspect = "host"
@@ -13,9 +13,9 @@ window_seconds = 600
 every_seconds = 120
 key = ["source", "target"]
 suppress_seconds = 7200
-false_positives.zh = "配置管理、自动部署和经 SSH 的监控 (写入 intel/ssh_automation.txt)。"
+false_positives.zh = "配置管理、自动部署和经 SSH 的监控（写入 intel/ssh_automation.txt）。"
 false_positives.en = "Configuration management, deployment and monitoring over SSH (write them into intel/ssh_automation.txt)."
-response.zh = "在服务器上查看认证日志; 若有成功登录, 按入侵处理; 封锁来源, 停用口令登录, 改用密钥, 限制可登录的来源。"
+response.zh = "在服务器上查看认证日志；若有成功登录，按入侵处理；封锁来源，停用口令登录，改用密钥，限制可登录的来源。"
 response.en = "Read the server's authentication log; treat a login that succeeded as a break-in; block the source, switch password login off in favour of keys, and limit from where one may log in."
 reference = ["https://attack.mitre.org/techniques/T1110/001/", "https://docs.zeek.org/en/master/scripts/policy/protocols/ssh/detect-bruteforcing.zeek.html"]
 

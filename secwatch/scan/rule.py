@@ -53,7 +53,7 @@ class Rule:
     def response(self) -> Text:
         """What the admin should do; a rule of others seldom says so, then this does."""
         general = Text(
-            "核实该文件的来源和用途; 确认恶意后隔离主机、保留样本, 并从匹配前的干净快照恢复。",
+            "核实该文件的来源和用途；确认恶意后隔离主机、保留样本，并从匹配前的干净快照恢复。",
             "Find out where the file comes from and what it is for; if it is malicious, isolate the host, "
             "keep the file as evidence and restore from a snapshot that is older and clean.",
         )

@@ -68,7 +68,7 @@ def test_shipped_rules_pass_lint_and_test(secwatch: Secwatch, workspace: Path) -
         ('date = "2026-11-23"', 'date = "yesterday"', "meta-valid"),
         ("confidence = 85", "confidence = 850", "meta-valid"),
         ('aspect = "info"', 'aspect = "files"', "meta-valid"),
-        ('title_zh = "PHP 网页后门: 直接执行访问者提交的内容"', 'title_zh = "PHP web shell"', "meta-valid"),
+        ('title_zh = "PHP 网页后门：直接执行访问者提交的内容"', 'title_zh = "PHP web shell"', "meta-valid"),
         ('licence = "MIT"', "", "meta-complete"),
         ('reference = "https://attack.mitre.org/techniques/T1505/003/"', 'reference = ""', "meta-complete"),
         ("rule php_request_evaluated", "rule php_requests_evaluated", "named-as-file"),

@@ -18,7 +18,7 @@ rule powershell_encoded_download
         aspect = "info"
         attack = "T1059.001, T1027.010, T1105"
         false_positives = "Software distribution and remote management tools that wrap their installers this way"
-        response_zh = "解码该命令, 查看下载地址; 在流量记录中查找访问过该地址的主机并封禁; 隔离运行过该命令的主机, 检查计划任务和启动项。"
+        response_zh = "解码该命令，查看下载地址；在流量记录中查找访问过该地址的主机并封禁；隔离运行过该命令的主机，检查计划任务和启动项。"
         response_en = "Decode the command and read the address; find and block every host that asked for it; isolate the host that ran it and check its scheduled tasks and autostart entries"
         reference = "https://attack.mitre.org/techniques/T1059/001/"
         licence = "MIT"

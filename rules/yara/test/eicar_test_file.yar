@@ -18,7 +18,7 @@ rule eicar_test_file
         aspect = "info"
         attack = "none"
         false_positives = "None: the file is what it says. Test benches and anti-virus documentation hold it on purpose"
-        response_zh = "确认是否为计划内的检测验证; 若不是, 查明何人何时放置, 然后删除该文件。"
+        response_zh = "确认是否为计划内的检测验证；若不是，查明何人何时放置，然后删除该文件。"
         response_en = "Find out whether it belongs to a planned test; if not, who put it there and when. Then delete it"
         reference = "https://www.eicar.org/download-anti-malware-testfile/"
         licence = "MIT"
