@@ -59,13 +59,14 @@ class Ownership:
             name = name.partition(".")[2]
         return None
 
-    def of_path(self, text: str) -> str | None:
-        """Return the code for a path: itself or its nearest registered parent directory."""
-        path = PurePosixPath(text)
-        for candidate in (path, *path.parents):
-            if candidate in self._paths:
-                return self._paths[candidate]
-        return None
+    def of_path(self, *names: str) -> str | None:
+        """Return the code for a path: itself or its nearest registered parent directory.
+
+        Of several names of one place the one with the longest registered path decides, of equal ones the first.
+        """
+        found = [candidate for path in map(PurePosixPath, names) for candidate in (path, *path.parents)]
+        registered = [candidate for candidate in found if candidate in self._paths]
+        return self._paths[max(registered, key=lambda path: len(path.parts))] if registered else None
 
     def of(self, text: str | None) -> str | None:
         """Return the owner of an address, path or name, whichever the text is; None if nobody's."""

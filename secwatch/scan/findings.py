@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from secwatch.core.escape import visible
-from secwatch.core.model import Finding, Origin
+from secwatch.core.model import Finding, Organisation, Origin
 from secwatch.core.ownership import Ownership
 from secwatch.scan.rule import Rule
 from secwatch.scan.rulebook import Rulebook
@@ -24,15 +24,44 @@ MAX_PATH = 4_096 * 4
 
 @dataclass(frozen=True)
 class Scene:
-    """Where and when a scan takes place."""
+    """Where and when a scan takes place. linked: what the user named through links, see `linked`."""
 
     host: str
     moment: datetime
     ownership: Ownership
+    linked: Sequence[tuple[str, str]] = ()
 
     def owner(self, path: str) -> str | None:
-        """Return the organisation that owns a path on this host, or else the host."""
-        return self.ownership.of_path(path) or self.ownership.of_name(self.host)
+        """Return the organisation that owns a path on this host, or else the host.
+
+        A scan reports real paths; a link that the user named may lie in another one's tree.
+        """
+        named = (name + path[len(real) :] for real, name in self.linked if path == real or path.startswith(f"{real}/"))
+        return self.ownership.of_path(path, *named) or self.ownership.of_name(self.host)
+
+
+def linked(roots: Iterable[str]) -> Sequence[tuple[str, str]]:
+    """Return the real path of each root that leads through links, with the absolute path as the user named it."""
+    pairs = []
+    for root in filter(None, roots):
+        real, name = os.path.realpath(root), os.path.abspath(root)  # noqa: PTH100 - the links must stay
+        # After a link, `..` is not what stands before it in the name: then the name says nothing.
+        if real != name and os.path.realpath(name) == real:
+            pairs.append((real.rstrip("/"), name))
+    return pairs
+
+
+def ownership_here(organisations: Iterable[Organisation]) -> Ownership:
+    """Return who owns what on this machine: a registered path that leads through links means its target too.
+
+    What is registered for the target itself goes before.
+    """
+    registered = tuple(organisations)
+    real = (
+        Organisation(one.code, one.name, paths=tuple(os.path.realpath(path) for path in one.paths if "\0" not in path))
+        for one in registered
+    )
+    return Ownership((*real, *registered))
 
 
 def shown_path(path: str) -> str:
@@ -59,7 +88,7 @@ def _finding(examined: Examined, hit: Hit, rule: Rule, rulebook: Rulebook, scene
         title=rule.title,
         origin=Origin.SCAN,
         severity=rule.severity,
-        key={"path": path, "rule": rule.name, "sha256": examined.sha256},
+        key={"path": path, "rule_file": rule.namespace, "rule": rule.name, "sha256": examined.sha256},
         first_seen=scene.moment,
         last_seen=scene.moment,
         count=1,

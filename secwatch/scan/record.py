@@ -38,6 +38,7 @@ class Match:
         data: dict[str, Any] = {
             "path": shown_path(self.path),
             "rule": self.rule.name,
+            "rule_file": self.rule.namespace,
             "severity": int(self.rule.severity),
             "organisation": self.organisation,
             "alert": self.alert,
@@ -60,6 +61,7 @@ class Record:
     matches: list[Match] = field(default_factory=list)
     _pending: list[tuple[int, Finding]] = field(default_factory=list)
     _identifier: int | None = None
+    _ended: bool = False
     _started: float = field(default_factory=time.monotonic)
     _flushed: float = field(default_factory=time.monotonic)
 
@@ -85,6 +87,7 @@ class Record:
         While the scan goes on, a database that another process holds is tried again later.
         """
         database, identifier, self._flushed = self.database, self._identifier, time.monotonic()
+        self._ended = ended_at is not None
         if database is None or identifier is None:
             return
 
@@ -105,8 +108,8 @@ class Record:
 
     @property
     def complete(self) -> bool:
-        """Whether everything was read to its end, with every rule file there is."""
-        return self.tally.complete and not self.rulebook.contents.broken
+        """Whether the scan has ended and everything was read to its end, with every rule file there is."""
+        return self._ended and self.tally.complete and not self.rulebook.contents.broken
 
     @property
     def seconds(self) -> float:

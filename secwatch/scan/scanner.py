@@ -44,14 +44,17 @@ class Scanner:
 
     def examine_batch(
         self, batch: Batch, seen: Collection[tuple[int, int]] = (), stopped: Callable[[], bool] = lambda: False
-    ) -> list[Examined]:
-        """Scan the files of a batch in its order and close its descriptor.
+    ) -> Iterator[Examined]:
+        """Scan the files of a batch in its order, one at each step, and close its descriptor.
 
         A file of several names whose identity is in `seen` is not scanned again. When `stopped`
         says so, the rest of the batch is left.
         """
         try:
-            return [self._examine_entry(name, batch, seen) for name in batch.names if not stopped()]
+            for name in batch.names:
+                if stopped():
+                    break
+                yield self._examine_entry(name, batch, seen)
         finally:
             os.close(batch.directory)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,21 +52,31 @@ def origins(place: Place, given: Sequence[str] = ()) -> Sequence[Origin]:
             raise UnreadableInput(
                 f"there are no rules at {path}: no such file or directory", "name a file or directory"
             )
-    names = [f"given-{number}" if len(given) > 1 else "given" for number in range(1, len(given) + 1)]
-    return [Origin(name, Path(path)) for name, path in zip(names, given, strict=True)]
+    return [Origin("given", Path(path)) for path in given]
 
 
 def read(origin_list: Sequence[Origin]) -> Sequence[RuleFile]:
     """Return every rule file of these origins, sorted by name. A file that cannot be read has a problem.
 
+    A file's namespace is its path from its origin on, so that its alerts are known again wherever the
+    rules lie; only where two origins have one of the same name is the second numbered. A file that
+    two origins share is read once.
+
     Raise UsageProblem when there are more files or bytes than any rulebook has.
     """
     files: list[RuleFile] = []
+    known: set[str] = set()
+    taken: Counter[str] = Counter()
     total = 0
     for origin in origin_list:
         for path in sorted(_paths(origin.path)):
+            if (real := os.path.realpath(path)) in known:
+                continue
+            known.add(real)
             relative = path.relative_to(origin.path) if path != origin.path else Path(path.name)
-            files.append(_read(f"{origin.name}/{_safe(str(relative))}", path))
+            name = f"{origin.name}/{_safe(str(relative))}"
+            taken[name] += 1
+            files.append(_read(name if taken[name] == 1 else f"{name}#{taken[name]}", path))
             total += len(files[-1].text)
             if len(files) > MAX_FILES or total > MAX_TOTAL_BYTES:
                 raise UsageProblem(

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     ENGINE = "engine"
     DIRECTORY = "directory"
     TOO_DEEP = "too-deep"
+    INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +123,12 @@ class Tally:
 
     @staticmethod
     def _is_problem(examined: Examined) -> bool:
-        """A named path that is skipped is a problem: the user asked for it and it was not read."""
+        """A named path that is skipped is a problem: the user asked for it and it was not read.
+
+        Another name of a file that this scan has read already is none.
+        """
         if examined.verdict is Verdict.SKIPPED:
-            return examined.named
+            return examined.named and examined.reason is not Reason.HARD_LINK
         return examined.verdict in (Verdict.PARTIAL, Verdict.TIMEOUT, Verdict.ERROR)
 
     @property

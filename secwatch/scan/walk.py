@@ -68,7 +68,10 @@ class Walk:
 
         A named path that is a symbolic link is followed: the user means what it points to.
         """
-        found = {os.path.realpath(root): _look(root) for root in self._roots}
+        found: dict[str, os.stat_result | Examined] = {}
+        for root in self._roots:
+            # realpath makes the current directory of nothing: an empty path stays what it is.
+            found.setdefault(os.path.realpath(root) if root else root, _look(root))
         self._named_files = {path for path, entry in found.items() if not isinstance(entry, Examined)}
         for path, entry in found.items():
             if isinstance(entry, Examined):

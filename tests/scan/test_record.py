@@ -39,7 +39,7 @@ def test_the_owner_is_that_of_the_path_or_else_of_the_host(path: str, owner: str
     made = book(marker=RULE)
     ((rule, finding),) = findings_of(Scanner(made, Limits()).examine_content(path, MARKER), made, _scene())
     assert (finding.organisation, finding.target, rule.name) == (owner, path, "marker")
-    assert finding.key.keys() == {"path", "rule", "sha256"}
+    assert finding.key.keys() == {"path", "rule_file", "rule", "sha256"}
     assert finding.response.zh
     assert finding.response.en
 
@@ -63,9 +63,10 @@ def test_a_database_that_is_held_is_tried_again_and_nothing_is_lost(book: Make, 
     assert alerts.select(database) == []
     record.flush()
     (scan,) = scans.select(database, 10)
-    assert (scan.ended_at, scan.summary["matched"]) == (None, 1)
+    assert (scan.ended_at, scan.summary["matched"], scan.summary["complete"]) == (None, 1, False)
     record.flush(MOMENT)
-    assert scans.select(database, 10)[0].ended_at == MOMENT
+    (scan,) = scans.select(database, 10)
+    assert (scan.ended_at, scan.summary["complete"]) == (MOMENT, True)
     (alert,) = alerts.select(database)
     assert record.matches[0].alert == alert.id
     assert alert.finding.count == 1

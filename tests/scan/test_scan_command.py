@@ -5,18 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import os
-import signal
-import sqlite3
-import subprocess
-import sys
-import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Run
+from tests.conftest import Run
 from tests.scan.conftest import sample_content
 
 Secwatch = Callable[..., Run]
@@ -78,6 +72,66 @@ def test_a_match_is_an_alert_of_the_organisation_that_owns_the_path(
     assert history[0]["ended_at"] > history[0]["started_at"]
 
 
+def test_rules_of_one_name_in_two_files_are_two_alerts(secwatch: Secwatch, workspace: Path, tree: Path) -> None:
+    rules = tree.with_name("rules")
+    for folder, severity in (("a", "low"), ("b", "critical")):
+        (rules / folder).mkdir(parents=True)
+        text = f'rule same {{ meta: severity = "{severity}" strings: $a = "会议" condition: $a }}'
+        (rules / folder / "same.yar").write_text(text, encoding="utf-8")
+    scan = ("-w", workspace, "scan", "files", tree / "notes.txt", "--json", "--rules", rules)
+    run = secwatch(*scan)
+    assert run.code == 4, run.stderr
+    items = secwatch("-w", workspace, "alerts", "list", "--json").json["items"]
+    assert sorted(item["severity"] for item in items) == [1, 4]
+    assert {match["alert"] for match in run.json["matches"]} == {item["id"] for item in items}
+    assert {match["rule_file"] for match in run.json["matches"]} == {"given/a/same.yar", "given/b/same.yar"}
+    elsewhere = rules.rename(tree.with_name("elsewhere"))
+    (tree.parent / "more").mkdir()
+    (tree.parent / "more" / "other.yar").write_text("rule other { condition: false }")
+    again = secwatch(*scan[:-1], tree.parent / "more", "--rules", elsewhere)
+    found = {match["alert"] for match in again.json["matches"]}
+    assert found == {item["id"] for item in items}, "the same rules are known again wherever they lie"
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_an_empty_path_is_a_problem_and_hides_no_other(
+    order: int, secwatch: Secwatch, workspace: Path, tree: Path
+) -> None:
+    paths = [".", ""][:: 1 - 2 * order]
+    run = secwatch("-w", workspace, "scan", "files", *paths, "--json", "--fail-on", "never", directory=tree)
+    assert (run.code, run.json["files"], len(run.json["matches"])) == (3, 4, 2)
+    assert run.json["problems"] == [{"path": "", "verdict": "error", "reason": "missing"}]
+
+
+@pytest.mark.parametrize("link", ["srv", "srv/www", "under"])
+def test_a_path_behind_a_link_has_its_owner(link: str, secwatch: Secwatch, workspace: Path, tmp_path: Path) -> None:
+    """Registered behind a link and scanned by either name; registered above a link and named through it."""
+    city = tmp_path / "here"
+    (city / "data" / "www").mkdir(parents=True)
+    (city / "data" / "www" / "eicar.com").write_bytes(sample_content("eicar_test_file", "plain.com"))
+    (city / "srv").symlink_to("data")
+    (city / "shares").mkdir()
+    (city / "shares" / "www").symlink_to("../data/www")
+    owned, named = {
+        "srv": (city / "srv" / "www", city / "data"),
+        "srv/www": (city / "srv" / "www", city / "srv" / "www"),
+        "under": (city / "shares", city / "shares" / "www"),
+    }[link]
+    (workspace / "own.csv").write_text(f"code,name,name_english,paths\nFIN,财政局,Finance,{owned}\n")
+    assert secwatch("-w", workspace, "org", "import", workspace / "own.csv").code == 0
+    run = secwatch("-w", workspace, "scan", "files", named.relative_to(tmp_path), "--json", directory=tmp_path)
+    assert [match["organisation"] for match in run.json["matches"]] == ["FIN"]
+
+
+def test_names_of_one_file_are_no_problem(secwatch: Secwatch, workspace: Path, tree: Path) -> None:
+    notes, other = tree / "notes.txt", tree / "other.txt"
+    other.hardlink_to(notes)
+    run = secwatch("-w", workspace, "scan", "files", notes, other, notes, "--json")
+    assert (run.code, run.json["complete"], run.json["problems"]) == (0, True, [])
+    assert run.json["verdicts"]["skipped"] == {"hard-link": 1}
+    assert run.json["verdicts"]["clean"] == 1
+
+
 def test_other_content_at_the_same_place_is_another_alert(secwatch: Secwatch, workspace: Path, tree: Path) -> None:
     first = secwatch("-w", workspace, "scan", "files", tree / "eicar.com", "--json").json["matches"][0]["alert"]
     (tree / "eicar.com").write_bytes(sample_content("eicar_test_file", "white-space-to-the-limit.txt"))
@@ -129,6 +183,7 @@ def test_something_missing_beside_what_is_there_ends_with_code_3(
     ("arguments", "code", "text"),
     [
         (["gone"], 3, "there is nothing to scan at gone"),
+        ([""], 3, "an empty path"),
         (["tree", "--rules", "gone"], 3, "no rules at gone"),
         (["tree", "--rules", "tree"], 3, "no YARA rules"),
         (["tree", "--rules", "broken"], 1, "not one of the 1 rule files can be used: broken/a.yar, line 2"),
@@ -214,59 +269,6 @@ def test_the_configuration_is_obeyed(secwatch: Secwatch, workspace: Path, tree: 
     assert run.json["verdicts"]["skipped"] == {"size": 1}
     run = secwatch("-w", workspace, "scan", "files", tree, "--json", "--max-size", "3M", environment=environment)
     assert run.json["verdicts"]["skipped"] == {}
-
-
-def test_a_scan_that_is_stopped_keeps_what_it_had_found(secwatch: Secwatch, workspace: Path, tmp_path: Path) -> None:
-    tree = tmp_path / "tree"
-    for number in range(12):
-        (tree / f"{number:02}").mkdir(parents=True)
-        (tree / f"{number:02}" / ("slow" if number else "eicar.com")).write_bytes(b"x")
-    (tree / "00" / "eicar.com").write_bytes(sample_content("eicar_test_file", "plain.com"))
-    process = _start_slow_scan(workspace, tree)
-    try:
-        _wait_for_scan(workspace / "state" / "secwatch.db")
-        time.sleep(1.0)
-        process.send_signal(signal.SIGTERM)
-        output, errors = process.communicate(timeout=20)
-    finally:
-        process.kill()
-    assert process.returncode == 143, errors
-    assert output == b""
-    (alert,) = secwatch("-w", workspace, "alerts", "list", "--json").json["items"]
-    assert alert["detection"] == "yara.fast"
-    (scan,) = secwatch("-w", workspace, "scan", "history", "--json").json["items"]
-    assert scan["ended_at"] is None
-    assert scan["matched"] == 1
-    assert "未结束" in secwatch("-w", workspace, "scan", "history").stdout
-
-
-def _start_slow_scan(workspace: Path, tree: Path) -> subprocess.Popen[bytes]:
-    rules = tree.with_name("slow.yar")
-    rules.write_text(
-        'rule fast { strings: $a = "EICAR" condition: $a } rule slow { condition: filename == "slow" and '
-        "for all i in (1..1000000000) : (for all j in (1..1000000000) : (i + j > 0)) }"
-    )
-    arguments = ["-w", workspace, "scan", "files", tree, "--rules", rules, "--threads", "1"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "SECWATCH_SCAN__TIMEOUT": "1s"}
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "cli.py"), *map(str, arguments)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-
-
-def _wait_for_scan(database: Path) -> None:
-    for _ in range(200):
-        if database.exists():
-            try:
-                with closing(sqlite3.connect(database)) as connection:
-                    if connection.execute("SELECT count(*) FROM scans").fetchone()[0]:
-                        return
-            except sqlite3.OperationalError:
-                pass  # it is just being made
-        time.sleep(0.05)
-    raise AssertionError("the scan never began")
 
 
 def test_the_result_can_go_to_a_file(secwatch: Secwatch, workspace: Path, tree: Path) -> None:
