@@ -32,18 +32,22 @@ def canonical(key: Mapping[str, Any]) -> str:
 def record(database: Database, findings: Iterable[Finding], now: datetime) -> Changes:
     """Open alerts, or add to those whose key is the same and that are not older than the suppression time.
 
-    A count grows only by what lies past the alert's last_seen, so stating a finding twice changes
-    nothing. A finding that is no later but worse raises the severity and gives the alert its words;
-    a severity never falls. Call it inside a transaction.
+    Findings of one key come in order of time. A count grows by what lies past the alert's last_seen or
+    before its first_seen, and is never less than that of one finding, so stating a finding twice changes
+    nothing. In whatever order inputs come, times, severity and score are those of all findings together.
+    A finding that is later or worse gives the alert its words. Call it inside a transaction.
     """
     opened: list[int] = []
     updated: list[int] = []
+    earlier: dict[int, _Earlier] = {}
     for finding in findings:
         alert = _open_alert(database, finding)
         if alert is None:
             opened.append(_insert(database, finding, now))
-        elif finding.last_seen > alert.finding.last_seen or finding.severity > alert.finding.severity:
-            _add(database, alert, finding, now)
+            continue
+        merged = _merge(alert.finding, finding, _past(alert, finding, earlier))
+        if _facts(merged) != _facts(alert.finding):
+            database.table("alerts").update(alert.id, {**_to_row(merged), "updated_at": to_text(now)})
             updated.append(alert.id)
     return Changes(tuple(opened), tuple(dict.fromkeys(updated)))
 
@@ -54,14 +58,31 @@ def find_for(database: Database, finding: Finding) -> Alert | None:
 
 
 def _open_alert(database: Database, finding: Finding) -> Alert | None:
-    since = finding.first_seen - timedelta(seconds=finding.suppress_seconds)
-    until = finding.last_seen + timedelta(seconds=finding.suppress_seconds)
+    """The alert that spans the finding before one that only touches it, and that before the newest one near it."""
+    suppress = timedelta(seconds=finding.suppress_seconds)
     rows = database.query(
-        "SELECT * FROM alerts WHERE detection = ? AND key = ? AND last_seen >= ? AND first_seen <= ?"
-        " ORDER BY last_seen DESC LIMIT 1",
-        [finding.detection, canonical(finding.key), to_text(since), to_text(until)],
+        "SELECT * FROM alerts WHERE detection = :detection AND key = :key"
+        " AND last_seen >= :since AND first_seen <= :until"
+        " ORDER BY first_seen <= :first AND last_seen >= :last DESC,"
+        " first_seen <= :last AND last_seen >= :first DESC, last_seen DESC LIMIT 1",
+        {
+            "detection": finding.detection,
+            "key": canonical(finding.key),
+            "since": to_text(_moved(finding.first_seen, -suppress)),
+            "until": to_text(_moved(finding.last_seen, suppress)),
+            "first": to_text(finding.first_seen),
+            "last": to_text(finding.last_seen),
+        },
     )
     return next((from_row(row) for row in rows), None)
+
+
+def _moved(moment: datetime, by: timedelta) -> datetime:
+    """A packet may claim any time: at the ends of the calendar we stop."""
+    try:
+        return moment + by
+    except OverflowError:
+        return moment
 
 
 def _insert(database: Database, finding: Finding, now: datetime) -> int:
@@ -69,19 +90,58 @@ def _insert(database: Database, finding: Finding, now: datetime) -> int:
     return cast("int", database.table("alerts").insert(row).last_pk)
 
 
-def _add(database: Database, alert: Alert, finding: Finding, now: datetime) -> None:
+@dataclass
+class _Earlier:
+    """What one recording has put before an alert: it began at `begin` until then, and has now been counted to `end`."""
+
+    begin: datetime
+    end: datetime
+
+
+def _past(alert: Alert, finding: Finding, earlier: dict[int, _Earlier]) -> int:
+    """Return how many things of a finding the alert has not counted, as far as that can be known."""
     old = alert.finding
-    later, apart = finding.last_seen > old.last_seen, finding.first_seen > old.last_seen
-    merged = replace(
-        finding,
+    if finding.last_seen > old.last_seen:
+        return finding.count if finding.first_seen > old.last_seen else finding.new_count
+    known = earlier.get(alert.id)
+    if finding.last_seen >= (known.begin if known else old.first_seen):
+        return 0
+    if known is None:
+        earlier[alert.id] = _Earlier(old.first_seen, finding.last_seen)
+        return finding.count
+    if finding.last_seen <= known.end:
+        return 0
+    apart, known.end = finding.first_seen > known.end, finding.last_seen
+    return finding.count if apart else finding.new_count
+
+
+def _merge(old: Finding, finding: Finding, more: int) -> Finding:
+    later, worse = finding.last_seen > old.last_seen, finding.severity > old.severity
+    words, other = (finding, old) if later or worse else (old, finding)
+    return replace(
+        words,
         first_seen=min(old.first_seen, finding.first_seen),
         last_seen=max(old.last_seen, finding.last_seen),
-        count=old.count + (0 if not later else finding.count if apart else finding.new_count),
-        score=max(old.score, finding.score),
+        count=max(old.count + more, finding.count),
+        score=max(_score(old), _score(finding)),
         severity=max(old.severity, finding.severity),
-        organisation=finding.organisation or old.organisation,
+        organisation=words.organisation or other.organisation,
     )
-    database.table("alerts").update(alert.id, {**_to_row(merged), "updated_at": to_text(now)})
+
+
+def _facts(finding: Finding) -> tuple[object, ...]:
+    return (
+        finding.first_seen,
+        finding.last_seen,
+        finding.count,
+        _score(finding),
+        finding.severity,
+        finding.organisation,
+    )
+
+
+def _score(finding: Finding) -> float:
+    return 0.0 if isnan(finding.score) else finding.score
 
 
 def find(database: Database, identifier: int) -> Alert | None:
@@ -167,7 +227,7 @@ def _to_row(finding: Finding) -> dict[str, Any]:
         "first_seen": to_text(finding.first_seen),
         "last_seen": to_text(finding.last_seen),
         "count": finding.count,
-        "score": 0.0 if isnan(finding.score) else finding.score,
+        "score": _score(finding),
         "details": storable_json(json.dumps(details, ensure_ascii=False, default=str)),
     }
 

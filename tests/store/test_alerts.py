@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -143,3 +144,64 @@ def test_a_file_name_that_is_no_text_is_kept(database: Database) -> None:
     assert record(database, stated) == alerts.Changes()
     alert = alerts.find(database, identifier)
     assert alert is not None and alert.finding.target == "/srv/\\xff\\x80.php"
+
+
+def test_a_finding_before_the_alert_adds_all_of_itself(database: Database) -> None:
+    """Captures may be read in any order: an earlier one that was worse is neither lost nor counted twice."""
+    record(database, finding(first_seen=NOW, last_seen=NOW, count=12, new_count=12, severity=Severity.MEDIUM))
+    first, middle = NOW - HOUR, NOW - HOUR / 2
+    earlier = (
+        finding(first_seen=first, last_seen=first, count=150, new_count=150, severity=Severity.HIGH, score=150),
+        finding(first_seen=first, last_seen=middle, count=180, new_count=30, severity=Severity.HIGH, score=180),
+    )
+    for expected in (True, False):
+        assert bool(record(database, *earlier).updated) is expected
+        (alert,) = alerts.select(database)
+        assert (alert.finding.severity, alert.finding.count, alert.finding.score) == (Severity.HIGH, 192, 180)
+        assert (alert.finding.first_seen, alert.finding.last_seen) == (first, NOW)
+
+
+PARTS = st.lists(
+    st.tuples(st.integers(0, 50), st.integers(0, 12), st.sampled_from(Severity), st.integers(1, 99)),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(parts=PARTS, order=st.randoms(use_true_random=False))
+def test_the_order_of_findings_plays_no_part(
+    tmp_path_factory: pytest.TempPathFactory, parts: list[tuple[int, int, Severity, int]], order: Random
+) -> None:
+    """Times, severity and score are those of all together; the count lies between the largest and the sum."""
+    stated = [
+        finding(
+            first_seen=NOW + timedelta(minutes=begin),
+            last_seen=NOW + timedelta(minutes=begin + length),
+            severity=severity,
+            count=count,
+            new_count=count,
+            score=float(count),
+        )
+        for begin, length, severity, count in parts
+    ]
+    order.shuffle(stated)
+    database = city_database(tmp_path_factory.mktemp("order"))
+    for item in stated:
+        record(database, item)
+    (alert,) = alerts.select(database)
+    found = alert.finding
+    assert found.first_seen == min(item.first_seen for item in stated)
+    assert found.last_seen == max(item.last_seen for item in stated)
+    assert (found.severity, found.score) == (max(item.severity for item in stated), max(item.score for item in stated))
+    assert max(item.count for item in stated) <= found.count <= sum(item.count for item in stated)
+    for item in stated:
+        assert record(database, item) == alerts.Changes()
+    database.close()
+
+
+def test_the_ends_of_the_calendar(database: Database) -> None:
+    """A capture may claim the last second there is."""
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    first = datetime(1, 1, 1, tzinfo=UTC)
+    assert len(record(database, finding(first_seen=last, last_seen=last), finding(first_seen=first)).opened) == 2
