@@ -97,7 +97,7 @@ DNS = Table(
     (
         Column("time", Kind.TIME, "time of the query, or of the answer when no query was seen", "ts"),
         *_ENDS,
-        Column("transport", Kind.TEXT, "udp or tcp", "proto"),
+        Column("transport", Kind.TEXT, "udp, or tcp for messages that lie within one segment", "proto"),
         Column("transaction_id", Kind.UINT16, "identifier of the query", "trans_id"),
         Column("query", Kind.TEXT, "name asked for, lower case, without the last dot", "query"),
         Column("query_type", Kind.TEXT, "A, AAAA, TXT, … or TYPEn", "qtype_name"),

@@ -17,7 +17,8 @@ import stat
 import struct
 import sys
 import zlib
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, cast
@@ -25,6 +26,7 @@ from typing import Self, cast
 import zstandard
 
 from secwatch.core.errors import UnreadableInput
+from secwatch.sensor.content import HEAD_BYTES, Content, ContentHash, Hashing
 
 BLOCK_BYTES = 1 << 20  # fits the caches of a core with what the kernels keep: a tenth faster than 4 MiB
 _ZSTD_WINDOW = 1 << 27  # bytes of memory a zstd stream may ask for; what `zstd --long` writes
@@ -66,47 +68,10 @@ class CaptureFormat:
     header_bytes: int
 
 
-class _Hashing(io.RawIOBase):
-    """A file that counts and hashes, in a thread, what is read from it."""
-
-    def __init__(self, descriptor: int):
-        self._descriptor = descriptor
-        self._hash = hashlib.sha256()
-        self._worker = ThreadPoolExecutor(1, "capture-hash")
-        self._pending: Future[None] | None = None
-        self.bytes_read = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(cast(bytearray, buffer))
-        size = os.readv(self._descriptor, [view])
-        self.bytes_read += size
-        return size
-
-    def hash_later(self, view: memoryview) -> Future[None]:
-        """Hash the bytes in the thread. They must not change before the future is done."""
-        self._pending = self._worker.submit(self._hash.update, view)
-        return self._pending
-
-    def digest(self) -> str:
-        """Return the SHA-256 of all that was handed to `hash_later`."""
-        if self._pending is not None:
-            self._pending.result()
-        return self._hash.hexdigest()
-
-    def close(self) -> None:
-        if not self.closed:
-            self._worker.shutdown()
-            os.close(self._descriptor)
-        super().close()
-
-
 class _Compressed(io.RawIOBase):
     """The stored bytes below a decompressor: read in pieces that are hashed as they pass."""
 
-    def __init__(self, source: _Hashing, first: bytes):
+    def __init__(self, source: Hashing, first: bytes):
         self._source = source
         self._first = first
 
@@ -132,12 +97,13 @@ class CaptureFile:
 
     def __init__(self, path: str):
         self.path = path
-        self._source = _Hashing(_open(path))
+        self._source = Hashing(_open(path))
         self.size: int | None = None
         status = os.fstat(self._source._descriptor)
         if stat.S_ISREG(status.st_mode):
             self.size = status.st_size
         self.damage: str | None = None
+        self._content = ContentHash()
         try:
             self._stream, self._start = self._decompress()
             self.format = self._recognise()
@@ -189,19 +155,26 @@ class CaptureFile:
             filled += size
         return filled
 
-    def hash_plain(self, view: memoryview) -> Future[None] | None:
-        """Hash bytes that `read_into` returned if the file is stored as it is read."""
-        return self._source.hash_later(view) if self._stream is self._source else None
+    def expect(self, lengths: Sequence[int]) -> None:
+        """Keep the hash of the first so many bytes of the content too, before anything is hashed."""
+        self._content.expect(lengths)
 
-    def identity(self) -> str:
-        """Return the SHA-256 of the file as stored, reading what is left of it.
+    def hash_content(self, view: memoryview) -> Future[None]:
+        """Hash bytes that `read_into` returned. They must not change before the future is done."""
+        return self._source.later(self._content.update, view)
+
+    def identity(self) -> tuple[str, Content]:
+        """Return the SHA-256 of the file as stored, reading what is left of it, and the content that was hashed.
 
         Of a pipe only what was read counts, because it might never end.
         """
+        self._source.wait()
+        if self._stream is self._source:
+            self._source.hash = self._content.hash.copy()
         buffer = bytearray(1 << 20)
         while self.size is not None and (size := self._source.readinto(buffer)):
             self._source.hash_later(memoryview(bytes(buffer[:size])))
-        return self._source.digest()
+        return self._source.digest(), self._content.content(self.head)
 
     @property
     def _name(self) -> str:
@@ -221,9 +194,10 @@ class CaptureFile:
         return self._source, first
 
     def _recognise(self) -> CaptureFormat:
-        head = bytearray(64)
+        head = bytearray(HEAD_BYTES)
         size = self.read_into(memoryview(head))
-        self._start = bytes(head[:size]) + self._start
+        self.head = bytes(head[:size])
+        self._start = self.head + self._start
         compressed = self._stream is not self._source
         if size == 0 and compressed:
             raise UnreadableInput(f"{self._name} holds nothing readable after decompression", _HINT)
@@ -272,7 +246,7 @@ def _open(path: str) -> int:
     raise UnreadableInput(f"{path} is {what}, not a capture file", hint)
 
 
-def _read_exactly(source: _Hashing, size: int) -> bytes:
+def _read_exactly(source: Hashing, size: int) -> bytes:
     buffer = bytearray(size)
     filled = 0
     while filled < size:

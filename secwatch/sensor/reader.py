@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from secwatch.core.columns import ColumnBatch
 from secwatch.core.errors import UnreadableInput
 from secwatch.sensor.batches import BatchMaker
+from secwatch.sensor.content import Content
 from secwatch.sensor.kernels import index as finder
 from secwatch.sensor.kernels import state as memory
 from secwatch.sensor.kernels.link import LINK_TYPES
@@ -29,7 +30,7 @@ class SensorSettings:
 
     Idle time-outs are Zeek's (tcp_inactivity_timeout 5 min, udp and icmp 1 min, tcp_close_delay
     5 s in base/init-bare.zeek); the active time-out is the 30 min that NetFlow exporters
-    (softflowd, nfstream, Cisco) use. A flow takes 168 bytes, so the default bound takes 190 MB at
+    (softflowd, nfstream, Cisco) use. A flow takes 208 bytes, so the default bound takes 240 MB at
     most, and only what is used of it.
     """
 
@@ -67,11 +68,13 @@ class SensorSettings:
 
 @dataclass(frozen=True)
 class SensorCounters:
-    """What the sensor has seen. Times are microseconds since 1970, None before the first packet.
+    """What the sensor has seen. Times are microseconds since 1970, None before the first packet
+    with a possible time.
 
     `malformed` counts by cause: packets that are in no flow (kernels.state.PACKET_CAUSES), events
-    that could not be read, and damage of the file. Every packet is in a flow, in `not_ip` (ARP
-    and the like), or in one of the packet causes.
+    that could not be read (EVENT_CAUSES), and damage of the file. Every packet is in a flow, in `not_ip` (ARP
+    and the like), or in one of the packet causes. `retransmissions` are TCP segments whose payload
+    was there before: they count in their flow and make no events.
     """
 
     packets: int
@@ -86,6 +89,7 @@ class SensorCounters:
     last_time: int | None
     fragments: int = 0
     evicted_transactions: int = 0
+    retransmissions: int = 0
 
     def malformed_packets(self) -> int:
         """Return how many packets are in no flow because they could not be decoded."""
@@ -113,7 +117,7 @@ class FlowReader:
         self._index = finder.new_index()
         self._maker = BatchMaker(self._state)
         self._damage: dict[str, int] = {}
-        self._identity: str | None = None
+        self._identity: tuple[str, Content] | None = None
         self._prepare_index()
 
     def __enter__(self) -> Self:
@@ -139,7 +143,23 @@ class FlowReader:
         """SHA-256 of the file as stored. Raise RuntimeError before `batches` is exhausted."""
         if self._identity is None:
             raise RuntimeError("the identity of a capture is known when all of it has been read")
-        return self._identity
+        return self._identity[0]
+
+    @property
+    def content(self) -> Content:
+        """What was read, after decompression. Raise RuntimeError before `batches` is exhausted."""
+        if self._identity is None:
+            raise RuntimeError("the content of a capture is known when all of it has been read")
+        return self._identity[1]
+
+    @property
+    def head(self) -> str:
+        """The first 64 bytes of the content, hexadecimal: known at once."""
+        return self._capture.head.hex()
+
+    def expect(self, lengths: Sequence[int]) -> None:
+        """Let `content.prefixes` hold the hash of the first so many bytes. Call it before `batches`."""
+        self._capture.expect(lengths)
 
     def batches(self) -> Iterator[ColumnBatch]:
         """Yield the rows of flows, dns, tls and http as they are finished, at most batch_rows a batch."""
@@ -185,7 +205,7 @@ class FlowReader:
             size = self._capture.read_into(free)
             if not size:
                 break
-            hashing[turn] = self._capture.hash_plain(free[:size])
+            hashing[turn] = self._capture.hash_content(free[:size])
             end = _CARRY_BYTES + size
             self._left = start + skip
             skip = 0
@@ -222,7 +242,7 @@ def make_counters(
     control = [int(value) for value in state.control]
     malformed = {cause: int(count) for cause, count in zip(memory.CAUSES, state.causes, strict=True) if count}
     malformed.update(damage)
-    seen = control[memory.PACKETS] > 0
+    seen = control[memory.FIRST_TIME] <= control[memory.LAST_TIME]
     return SensorCounters(
         packets=control[memory.PACKETS],
         bytes=control[memory.BYTES],
@@ -236,4 +256,5 @@ def make_counters(
         last_time=control[memory.LAST_TIME] if seen else None,
         fragments=control[memory.FRAGMENTS],
         evicted_transactions=control[memory.SLOTS_EVICTED],
+        retransmissions=control[memory.RETRANSMISSIONS],
     )

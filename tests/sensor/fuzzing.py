@@ -58,6 +58,8 @@ ANSWERS = [
 LONG_ARP = ethernet(bytes(28), 0x0806)
 EXTENSIONS = bytes([43, 0]) + bytes(6) + bytes([44, 0]) + bytes(6) + bytes([6, 0, 0, 0]) + bytes(4)
 TWO_REQUESTS = b"GET /a?b HTTP/1.1\r\nHost: a.example:80\r\nUser-Agent: x\r\n\r\nGET / HTTP/1.0\r\n\r\n"
+FRAMED = struct.pack(">H", len(dns(7))) + dns(7)
+REPLY = dns(7, answers=ANSWERS, flags=0x8180)
 SEEDS = [
     (1, segment(SYN)),
     (1, segment(SYN | ACK, answer=True)),
@@ -87,9 +89,16 @@ SEEDS = [
     (0, bytes(4) + ipv4(struct.pack(">HH8x", 7, 7), 132)),
     (1, LONG_ARP),
     (1, segment(ACK, b"POST /" + b"a" * 5000, port=6)),
+    (1, segment(SYN, port=8, service=53, sequence=0xFFFFFFF0)),
+    (1, segment(ACK, FRAMED + FRAMED[:30], port=8, service=53, sequence=0xFFFFFFF1)),
+    (1, segment(ACK, FRAMED[30:] + FRAMED[:2], port=8, service=53, sequence=len(FRAMED) + 15)),
+    (1, segment(ACK, FRAMED[2:], port=8, service=53, sequence=2 * len(FRAMED) - 13)),
+    (1, segment(ACK, struct.pack(">H", len(REPLY)) + REPLY, port=8, service=53, answer=True)),
+    (1, segment(ACK, b"GET / HTTP/1.1\r\n\r\n" * 80, port=4, sequence=500)),
+    (1, ethernet(ipv4(tcp(SYN), 6), tags=[(0x8100, 1)] * 9)),
 ]  # fmt: skip
 FILE = section() + interface(1, struct.pack("<HHB3xHHq", 9, 1, 0x94, 14, 8, 5)) + b"".join(
-    enhanced(n << 20, frame) for n, (link, frame) in enumerate(SEEDS[:5]) if link == 1
+    enhanced(n << (20 + 10 * n), frame) for n, (link, frame) in enumerate(SEEDS[:5]) if link == 1
 )  # fmt: skip
 
 
@@ -161,6 +170,7 @@ class Sensor:
             self.drain()
         self.drain()
         control = self.state.control
+        assert control[state.LAST_TIME] < state.END_OF_TIME
         malformed = int(self.state.causes[1 : 1 + len(state.PACKET_CAUSES)].sum())
         assert self.in_flows + control[state.NOT_IP] + malformed == control[state.PACKETS]
         assert (self.state.table == -1).all()
@@ -187,7 +197,10 @@ def fuzz_packets(rounds: int, deadline: float) -> str:
                 link, frame = source.choice(SEEDS)
                 data = mutated(frame, source)
                 moment += source.choice((0, 1, 1000, 10**6, 2 * 10**7, -(10**6), 10**9 if source.random() < 0.1 else 5))
-                sensor.take(data, link if source.random() < 0.98 else 77, moment, len(data) + source.choice((0, 0, 9)))
+                shown = (
+                    moment if source.random() < 0.98 else source.choice((-1, -(1 << 62), 1 << 62, state.END_OF_TIME))
+                )
+                sensor.take(data, link if source.random() < 0.98 else 77, shown, len(data) + source.choice((0, 0, 9)))
             sensor.finish()
             digest.update(sensor.digest.digest())
             assert time.monotonic() < deadline, "the fuzzing takes too long"

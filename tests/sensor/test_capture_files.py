@@ -244,3 +244,50 @@ def test_a_cut_frame_in_every_place(tmp_path: Path) -> None:
     assert reading.counters.packets == len(frame)
     assert accounted(reading)
     assert reading.counters.malformed_packets() == len(frame) - 1
+
+
+END_OF_TIME = 9_214_646_400_000_000  # 2262-01-01 in microseconds
+
+
+@pytest.mark.parametrize(
+    "ticks",
+    [END_OF_TIME, 253_402_300_800_000_000, 4_000_000_000_000_000_000, (1 << 63) + FIRST, (1 << 64) - 1],
+)
+def test_times_that_nothing_else_can_hold_are_refused(tmp_path: Path, ticks: int) -> None:
+    path = tmp_path / "f.pcapng"
+    good = [enhanced(FIRST + n, segment(SYN, port=3000 + n)) for n in range(2)]
+    bad = enhanced(ticks, segment(SYN, port=9))
+    for order in ([bad, *good], [good[0], bad, good[1]], [*good, bad]):
+        path.write_bytes(section() + interface() + b"".join(order))
+        reading = read(path)
+        assert (reading.counters.packets, reading.counters.malformed) == (3, {"bad_time": 1})
+        assert (reading.counters.first_time, reading.counters.last_time) == (FIRST, FIRST + 1)
+        assert reading.counters.time_backwards == 0
+        assert len(reading.flows) == 2
+        assert accounted(reading)
+    path.write_bytes(section() + interface() + bad)
+    reading = read(path)
+    assert (reading.counters.first_time, reading.counters.last_time, reading.flows) == (None, None, [])
+
+
+def test_the_last_moment_is_good_and_shifted_clocks_are_checked(tmp_path: Path) -> None:
+    path = tmp_path / "f.pcapng"
+    path.write_bytes(section() + interface() + enhanced(END_OF_TIME - 1, segment(SYN)))
+    assert read(path).counters.last_time == END_OF_TIME - 1
+    nanoseconds = struct.pack("<HHB3x", 9, 1, 9)
+    path.write_bytes(section() + interface(1, nanoseconds) + enhanced((1 << 63) + FIRST, segment(SYN)))
+    assert read(path).counters.malformed == {"bad_time": 1}, "an unsigned number of nanoseconds, after 2262"
+    for shift, expected in ((-1_000_000_000, 500_000), (-1_000_000_001, None), (1 << 62, None), (-(1 << 63), None)):
+        path.write_bytes(section() + interface(1, struct.pack("<HHq", 14, 8, shift)) + enhanced(FIRST, segment(SYN)))
+        assert read(path).counters.first_time == expected, shift
+
+
+def test_packets_without_a_time_take_the_one_before(tmp_path: Path) -> None:
+    simple = block(3, struct.pack("<I", len(segment(ACK))) + segment(ACK))
+    unknown = enhanced(FIRST, segment(SYN), number=7)
+    path = tmp_path / "f.pcapng"
+    path.write_bytes(section() + interface() + enhanced(FIRST, segment(SYN)) + unknown + simple * 10_000)
+    reading = read(path)
+    assert (reading.counters.first_time, reading.counters.last_time) == (FIRST, FIRST)
+    assert reading.counters.malformed == {"unknown_interface": 1}
+    assert accounted(reading)

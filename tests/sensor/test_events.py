@@ -208,11 +208,13 @@ RESPONSE = b"HTTP/1.1 404 Not Found\r\nContent-Type:text/html\r\n\r\nContent-Typ
 
 
 def test_requests_pair_with_answers_in_order(tmp_path: Path) -> None:
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+    second = 1 + len(interim) + len(RESPONSE)
     frames = [
         segment(PSH | ACK, REQUEST + REQUEST.replace(b"/a", b"/second")),
-        segment(PSH | ACK, b"HTTP/1.1 100 Continue\r\n\r\n", answer=True),
-        segment(PSH | ACK, RESPONSE, answer=True),
-        segment(PSH | ACK, RESPONSE.replace(b"404", b"200"), answer=True),
+        segment(PSH | ACK, interim, answer=True),
+        segment(PSH | ACK, RESPONSE, answer=True, sequence=1 + len(interim)),
+        segment(PSH | ACK, RESPONSE.replace(b"404", b"200"), answer=True, sequence=second),
         segment(PSH | ACK, REQUEST.replace(b"/a", b"/third"), sequence=900),
     ]
     reading = _read(tmp_path, frames)

@@ -154,6 +154,7 @@ SYNS = tcp(SYN)
     [
         (ethernet(ipv4(SYNS, 6), tags=[(0x8100, 7)]), 7),
         (ethernet(ipv4(SYNS, 6), tags=[(0x88A8, 100), (0x8100, 7)]), 7),
+        (ethernet(ipv4(SYNS, 6), tags=[(0x8100, 7)] * 8), 7),
         (ethernet(b"\x00\x01\x01\xff" + ipv4(SYNS, 6), 0x8847), 0),
         (ethernet(b"\x00\x01\x00\xff\x00\x02\x01\xff" + ipv4(SYNS, 6), 0x8847), 0),
         (ethernet(b"\x11\x00\x00\x01\x00\x00\x00\x21" + ipv4(SYNS, 6), 0x8864), 0),
@@ -271,6 +272,8 @@ def test_other_protocols_are_flows_too(tmp_path: Path) -> None:
         (ethernet(ipv4(b"\x08", 132)), "truncated_sctp"),
         (ethernet(b"\0\0", 0x8847), "truncated_mpls"),
         (ethernet(b"\0", 0x8100), "truncated_link"),
+        (ethernet(ipv4(SYNS, 6), tags=[(0x8100, 7)] * 9), "too_many_tags"),
+        (ethernet(b"\x00\x01\x00\xff" * 8 + b"\x00\x01\x01\xff" + ipv4(SYNS, 6), 0x8847), "too_many_tags"),
     ],
 )
 def test_malformed_packets_are_counted_by_cause(tmp_path: Path, frame: bytes, cause: str) -> None:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import numpy as np
 
 from secwatch.sensor.kernels.compiler import part
-from secwatch.sensor.kernels.dns import dns_row, plausible, question_end
+from secwatch.sensor.kernels.dns import plausible
 from secwatch.sensor.kernels.http import HEAD_BYTES, head_end, is_request, is_response
+from secwatch.sensor.kernels.queries import see_stream, take_message
 from secwatch.sensor.kernels.reads import Bytes, big16, big32, byte, signed
+from secwatch.sensor.kernels.records import CLIENT_HELLO_SEEN, SERVER_HELLO_SEEN
 from secwatch.sensor.kernels.rows import new_row
 from secwatch.sensor.kernels.state import (
-    EVENTS,
-    KIND_DNS,
     KIND_HTTP,
     KIND_TLS,
     MALFORMED_DNS,
     MALFORMED_TLS,
+    MOST_PIPELINED,
     NO_SERVICE,
+    PIPELINED_SKIPPED,
     SERVICE_DNS,
     SERVICE_HTTP,
     SERVICE_SSH,
@@ -31,11 +33,9 @@ from secwatch.sensor.kernels.state import (
     SensorState,
 )
 from secwatch.sensor.kernels.tls import CLIENT_HELLO, HELLO_BYTES, SERVER_HELLO, is_hello, server_hello
-from secwatch.sensor.kernels.transactions import answer_http, release, store, take, waiting_row
+from secwatch.sensor.kernels.transactions import answer_http, store, take, waiting_row
 
 _SSH = int.from_bytes(b"SSH-", "big")
-_PIPELINED = 16  # request heads taken from one segment
-_SEEN_CLIENT, _SEEN_SERVER = 1, 2
 
 
 @part
@@ -60,53 +60,13 @@ def see_udp(state: SensorState, data: Bytes, number: int, packet: Record, from_s
         ):
             return
     whole = end - start >= packet["payload_length"]
-    if end - start < 12 or not _dns(state, data, number, packet, from_source):
+    if end - start < 12 or not take_message(state, data, number, packet, start, end, from_source):
         state.causes[MALFORMED_DNS if whole else TRUNCATED_DNS] += 1
 
 
 @part
-def _dns(state: SensorState, data: Bytes, number: int, packet: Record, from_source: bool) -> bool:
-    """Take a DNS message whose header is there. Return whether it was good."""
-    start, end = signed(packet["payload_start"]), signed(packet["payload_end"])
-    flow = state.flows[np.uint64(number)]
-    identifier = big16(data, start)
-    if big16(data, start + 2) & 0x8000 == 0:
-        stop = question_end(data, start, end) if big16(data, start + 4) > 0 else start + 12
-        if stop < 0:
-            return False
-        flow["service"] = SERVICE_DNS
-        place = take(state, number, packet["time"], from_source)
-        store(state, place, data, start, stop)
-        state.slots[np.uint64(place)]["kind"] = KIND_DNS
-        state.slots[np.uint64(place)]["number"] = identifier
-        if big16(data, start + 4) > 1:  # only the first question is kept
-            state.slot_data[np.uint64(place * SLOT_BYTES + 4)] = 0
-            state.slot_data[np.uint64(place * SLOT_BYTES + 5)] = 1
-        return True
-    place = signed(flow["waiting_head"])
-    while place >= 0:
-        slot = state.slots[np.uint64(place)]
-        if slot["kind"] == KIND_DNS and slot["number"] == identifier and (slot["from_source"] == 1) != from_source:
-            break
-        place = signed(slot["next"])
-    time = signed(packet["time"])
-    rows = state.control[EVENTS]
-    if place < 0:
-        announced = packet["source_port"] == 5353 and packet["destination_port"] == 5353
-        good = dns_row(state, flow, data, start, end, time, -1, from_source if announced else not from_source)
-    else:
-        asked = signed(state.slots[np.uint64(place)]["time"])
-        good = dns_row(state, flow, data, start, end, asked, max(time - asked, 0), not from_source)
-        if state.control[EVENTS] > rows:
-            release(state, place)
-    if state.control[EVENTS] > rows:
-        flow["service"] = SERVICE_DNS
-    return good
-
-
-@part
-def see_tcp(state: SensorState, data: Bytes, number: int, packet: Record, from_source: bool) -> None:
-    """Look into the payload of a segment."""
+def see_tcp(state: SensorState, data: Bytes, number: int, packet: Record, from_source: bool, where: int) -> None:
+    """Look into the payload of a segment that was not there before; `where` is NEXT or FILLING."""
     start, end = signed(packet["payload_start"]), signed(packet["payload_end"])
     flow = state.flows[np.uint64(number)]
     place = signed(flow["waiting_tail"])
@@ -114,16 +74,26 @@ def see_tcp(state: SensorState, data: Bytes, number: int, packet: Record, from_s
         slot = state.slots[np.uint64(place)]
         if slot["collecting"] == 1 and (slot["from_source"] == 1) == from_source:
             if signed(slot["sequence"]) == signed(packet["sequence"]):
-                _collect(state, place, data, start, end, packet)
+                start = _collect(state, place, data, start, end, packet)
+                if slot["kind"] == KIND_HTTP and slot["collecting"] == 0:
+                    _requests(state, data, number, packet, from_source, start)
                 return
             behind = (signed(slot["sequence"]) - signed(packet["sequence"])) & 0xFFFFFFFF
             if behind < 0x40000000:
                 return  # a retransmission
             slot["collecting"] = 0  # a gap: what is there must do
             slot["cut"] = 1
-    if end - start < 8:
-        return
-    first = byte(data, start)
+    named = packet["source_port"] == 53 or packet["destination_port"] == 53
+    if end - start >= 8 and not (named and flow["service"] == SERVICE_DNS):
+        _see_content(state, data, number, packet, from_source)
+    if named and (flow["service"] == NO_SERVICE or flow["service"] == SERVICE_DNS):
+        see_stream(state, data, number, packet, from_source, where)
+
+
+@part
+def _see_content(state: SensorState, data: Bytes, number: int, packet: Record, from_source: bool) -> None:
+    """Take a segment of at least eight bytes that may begin with a hello, a head or a banner."""
+    first = byte(data, packet["payload_start"])
     if first == 0x16:
         _tls(state, data, number, packet, from_source)
     elif first >= 67 and first <= 85:  # C to U: the first letters of methods, HTTP and SSH
@@ -135,9 +105,9 @@ def _tls(state: SensorState, data: Bytes, number: int, packet: Record, from_sour
     """Take a segment that may begin with a hello; the first of each side counts."""
     start, end = signed(packet["payload_start"]), signed(packet["payload_end"])
     flow = state.flows[np.uint64(number)]
-    hellos = signed(flow["hellos"])
-    if not hellos & _SEEN_CLIENT and is_hello(data, start, end, CLIENT_HELLO):
-        flow["hellos"] = hellos | _SEEN_CLIENT
+    seen = signed(flow["seen"])
+    if not seen & CLIENT_HELLO_SEEN and is_hello(data, start, end, CLIENT_HELLO):
+        flow["seen"] = seen | CLIENT_HELLO_SEEN
         flow["service"] = SERVICE_TLS
         place = take(state, number, packet["time"], from_source)
         slot = state.slots[np.uint64(place)]
@@ -148,8 +118,8 @@ def _tls(state: SensorState, data: Bytes, number: int, packet: Record, from_sour
         slot["wanted"] = wanted
         slot["collecting"] = 1
         _collect(state, place, data, start, end, packet)
-    elif not hellos & _SEEN_SERVER and is_hello(data, start, end, SERVER_HELLO):
-        flow["hellos"] = hellos | _SEEN_SERVER | _SEEN_CLIENT
+    elif not seen & SERVER_HELLO_SEEN and is_hello(data, start, end, SERVER_HELLO):
+        flow["seen"] = seen | SERVER_HELLO_SEEN | CLIENT_HELLO_SEEN
         flow["service"] = SERVICE_TLS
         version, cipher = server_hello(data, start, end)
         if version == 0:
@@ -181,10 +151,17 @@ def _text(state: SensorState, data: Bytes, number: int, packet: Record, from_sou
     if flow["service"] == NO_SERVICE and big32(data, start) == _SSH:
         flow["service"] = SERVICE_SSH
         return
-    for _ in range(_PIPELINED):
+    _requests(state, data, number, packet, from_source, start)
+
+
+@part
+def _requests(state: SensorState, data: Bytes, number: int, packet: Record, from_source: bool, start: int) -> None:
+    """Take the request heads that follow one another from `start`; count those beyond the bound."""
+    end = signed(packet["payload_end"])
+    for _ in range(MOST_PIPELINED):
         if not is_request(data, start, end):
             return
-        flow["service"] = SERVICE_HTTP
+        state.flows[np.uint64(number)]["service"] = SERVICE_HTTP
         place = take(state, number, packet["time"], from_source)
         slot = state.slots[np.uint64(place)]
         slot["kind"] = KIND_HTTP
@@ -192,6 +169,11 @@ def _text(state: SensorState, data: Bytes, number: int, packet: Record, from_sou
         slot["collecting"] = 1
         start = _collect(state, place, data, start, end, packet)
         if slot["collecting"] == 1:
+            return
+    while is_request(data, start, end):
+        state.causes[PIPELINED_SKIPPED] += 1
+        start = head_end(data, start, min(end, start + HEAD_BYTES))
+        if start < 0:
             return
 
 

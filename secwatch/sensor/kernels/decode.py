@@ -205,8 +205,9 @@ def _transport(packet: Record, data: Bytes, offset: int, end: int, length: int, 
         header = (byte(data, offset + 12) >> 4) * 4
         if header < 20 or header > length:
             return BAD_TCP_HEADER
-        packet["sequence"] = big32(data, offset + 4)
-        packet["flags"] = byte(data, offset + 13)
+        flags = byte(data, offset + 13)
+        packet["flags"] = flags
+        packet["sequence"] = (big32(data, offset + 4) + ((flags >> 1) & 1)) & 0xFFFFFFFF  # a SYN takes one number
     elif protocol == 17:
         if offset + 8 > end:
             return TRUNCATED_UDP if length >= 8 else BAD_UDP_HEADER

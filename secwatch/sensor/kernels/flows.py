@@ -236,4 +236,4 @@ def _clear(flow: Record, packet: Record) -> None:
     flow["destination_state"] = 0
     flow["was_closed"] = 0
     flow["service"] = 0
-    flow["hellos"] = 0
+    flow["seen"] = 0

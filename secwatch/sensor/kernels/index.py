@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secwatch.sensor.kernels.compiler import kernel, part
-from secwatch.sensor.kernels.reads import Bytes, big32, byte, file16, file32
+from secwatch.sensor.kernels.reads import Bytes, big32, byte, file16, file32, signed
 
 INDEX_ROWS = 8192
 LARGEST_PACKET = 262144  # bytes; the limit of libpcap (MAXIMUM_SNAPLEN), as a guard against damage
 LARGEST_BLOCK = 16 << 20  # bytes of one pcapng block, as Wireshark limits them
 MOST_INTERFACES = 1024
-LATEST_SECOND = 1 << 42  # since 1970; later times of a damaged file would overflow microseconds
+LATEST_SECOND = 1 << 42  # since 1970; later ones are taken as this, which no sensor takes: two still add up in 63 bits
 
 # Why a finder stopped.
 NEED_MORE, INDEX_FULL, CORRUPT = range(3)
@@ -32,8 +32,10 @@ NEED_MORE, INDEX_FULL, CORRUPT = range(3)
     LINK_TYPE,  # pcap: of the whole file
     INTERFACES,  # pcapng: interfaces of this section so far
     SECTIONS,  # pcapng: section headers so far
+    TIME,  # pcapng: of the last packet that had one
     FILE_SIZE,
-) = range(8)
+) = range(9)
+NO_TIME = -1  # of a packet whose interface the file does not describe
 
 
 class PacketIndex(NamedTuple):
@@ -98,22 +100,23 @@ def index_pcap(data: Bytes, start: int, end: int, index: PacketIndex) -> tuple[i
 @part
 def _microseconds(high: int, low: int, exponent: int, binary: int, shift_seconds: int) -> int:
     """Return the time of a pcapng packet from its two halves and the resolution of its interface."""
-    ticks = ((high & 0x7FFFFFFF) << 32) | low
+    ticks = (np.uint64(high) << np.uint64(32)) | np.uint64(low)
     if binary == 1:
-        seconds = ticks >> exponent
-        rest = ticks - (seconds << exponent)
-        seconds = min(seconds, LATEST_SECOND)
+        whole = ticks >> np.uint64(exponent)
+        rest = signed(ticks - (whole << np.uint64(exponent)))
+        seconds = signed(min(whole, np.uint64(LATEST_SECOND)))
         if exponent > 40:  # or the product below would overflow
             rest >>= exponent - 40
             exponent = 40
         return (seconds + shift_seconds) * 1000000 + ((rest * 1000000) >> exponent)
     while exponent > 6:
-        ticks //= 10
+        ticks //= np.uint64(10)
         exponent -= 1
+    time = signed(min(ticks, np.uint64(LATEST_SECOND * 1000000)))
     while exponent < 6:
-        ticks = min(ticks, LATEST_SECOND * 100000) * 10
+        time = min(time, LATEST_SECOND * 100000) * 10
         exponent += 1
-    return min(ticks, LATEST_SECOND * 1000000) + shift_seconds * 1000000
+    return time + shift_seconds * 1000000
 
 
 @part
@@ -139,8 +142,7 @@ def _read_interface(data: Bytes, start: int, end: int, swapped: bool, index: Pac
         elif code == 14 and length >= 8:  # if_tsoffset
             low = file32(data, offset + (4 if swapped else 0), swapped)
             high = file32(data, offset + (0 if swapped else 4), swapped)
-            if high < 0x200:  # later times than the year 70000 are damage
-                interface[3] = (high << 32) | low
+            interface[3] = max(min((high << 32) | low, LATEST_SECOND), -LATEST_SECOND)  # it has a sign
         offset += (length + 3) & ~3
     index.file[INTERFACES] = number + 1
 
@@ -165,7 +167,7 @@ def _add_packet(data: Bytes, start: int, end: int, kind: int, swapped: bool, ind
         captured = min(wire, end - head)
     if captured > LARGEST_PACKET or head + captured > end:
         return False
-    time = 0
+    time = NO_TIME
     link = -1  # of an interface that the file does not describe
     if number < index.file[INTERFACES]:
         interface = index.interfaces[number]
@@ -174,8 +176,9 @@ def _add_packet(data: Bytes, start: int, end: int, kind: int, swapped: bool, ind
             high = file32(data, start + 4, swapped)
             low = file32(data, start + 8, swapped)
             time = _microseconds(high, low, interface[1], interface[2], interface[3])
-        elif count > 0:
-            time = index.times[count - 1]  # simple packets carry no time: take the one before
+            index.file[TIME] = time
+        else:
+            time = index.file[TIME]  # simple packets carry no time: take the one before
     index.times[count] = time
     index.offsets[count] = head
     index.captured[count] = captured

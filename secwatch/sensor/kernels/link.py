@@ -8,6 +8,7 @@ from __future__ import annotations
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.reads import Bytes, big16, byte
 from secwatch.sensor.kernels.state import (
+    TOO_MANY_TAGS,
     TRUNCATED_LINK,
     TRUNCATED_MPLS,
     UNKNOWN_INTERFACE,
@@ -83,5 +84,7 @@ def _tags(packet: Record, data: Bytes, offset: int, end: int, protocol: int) -> 
             protocol = 0x0800 if inner == 0x0021 else 0x86DD if inner == 0x0057 else 0
             offset += 8
         else:
-            break
+            return offset, protocol
+    if protocol in (0x8100, 0x88A8, 0x9100, 0x8847, 0x8848, 0x8864):
+        return -1, TOO_MANY_TAGS
     return offset, protocol

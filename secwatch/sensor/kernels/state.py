@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from secwatch.sensor.kernels.records import EVENT, FLOW, PACKET, SLOT, STREAM
+
 # Where the numbers of `SensorState.control` are.
 (
     PACKETS,
@@ -34,15 +36,17 @@ from numpy.typing import NDArray
     SLOTS_EVICTED,
     USED_FLOWS,
     USED_SLOTS,
+    RETRANSMISSIONS,
     CONTROL_SIZE,
-) = range(21)
+) = range(22)
 
 # Causes a packet or a record is not (wholly) understood: index into `SensorState.causes`.
-CAUSES = (
-    "",
+PACKET_CAUSES = (  # the packet is in no flow
+    "bad_time",
     "unknown_link_type",
     "unknown_interface",
     "truncated_link",
+    "too_many_tags",
     "truncated_mpls",
     "truncated_ipv4",
     "bad_ipv4_header",
@@ -56,18 +60,23 @@ CAUSES = (
     "bad_udp_header",
     "truncated_icmp",
     "truncated_sctp",
+)
+EVENT_CAUSES = (  # the packet counts, its contents do not
     "malformed_dns",
     "truncated_dns",
     "malformed_tls",
     "truncated_client_hello",
     "truncated_http_head",
+    "pipelined_skipped",  # requests or messages of one segment beyond MOST_PIPELINED
 )
-PACKET_CAUSES = CAUSES[1:17]  # the packet is in no flow; the rest: the packet counts, its contents do not
+CAUSES = ("", *PACKET_CAUSES, *EVENT_CAUSES)
 (
     GOOD,
+    BAD_TIME,
     UNKNOWN_LINK_TYPE,
     UNKNOWN_INTERFACE,
     TRUNCATED_LINK,
+    TOO_MANY_TAGS,
     TRUNCATED_MPLS,
     TRUNCATED_IPV4,
     BAD_IPV4_HEADER,
@@ -86,7 +95,11 @@ PACKET_CAUSES = CAUSES[1:17]  # the packet is in no flow; the rest: the packet c
     MALFORMED_TLS,
     TRUNCATED_CLIENT_HELLO,
     TRUNCATED_HTTP_HEAD,
+    PIPELINED_SKIPPED,
 ) = range(len(CAUSES))
+# Times are taken from 1970 up to here, 2262-01-01, in µs. Up to there nanoseconds fit into 63 bits, which is what
+# databases and data frames store; later ones, of a hostile or damaged file, would overflow somewhere downstream.
+END_OF_TIME = 9_214_646_400_000_000
 NO_IP = -1  # decode's answer for ARP and other well-formed traffic that carries no IP
 
 # Lists of flows by what ends them; also the first places of `SensorState.settings`.
@@ -106,127 +119,15 @@ NONE16 = 0xFFFF
 SLOT_BYTES = 4096  # of one waiting query, hello or request head
 SLOTS = 16384
 WAITING_PER_FLOW = 64
+MOST_PIPELINED = 64  # requests or messages taken from one segment; each can finish one row
 ROW_TEXT = 20 * 1024  # no event row writes more text than this
 EVENT_ROWS = 32768
 ARENA_BYTES = 24 << 20
-# Room that must be free before a packet is taken: it can end two flows and finish 64 requests.
+# Room that must be free before a packet is taken: it can end two flows, each with all that waits in
+# it, and finish MOST_PIPELINED rows of its own.
 ROOM_FLOWS = 8
 ROOM_EVENTS = 4 * WAITING_PER_FLOW
 ROOM_ARENA = ROOM_EVENTS * ROW_TEXT
-
-FLOW = np.dtype(
-    [
-        ("source_high", "u8"),
-        ("source_low", "u8"),
-        ("destination_high", "u8"),
-        ("destination_low", "u8"),
-        ("first", "i8"),
-        ("last", "i8"),
-        ("listed", "i8"),
-        ("source_packets", "u8"),
-        ("source_bytes", "u8"),
-        ("source_payload", "u8"),
-        ("destination_packets", "u8"),
-        ("destination_bytes", "u8"),
-        ("destination_payload", "u8"),
-        ("history_early", "u8"),
-        ("history_late", "u8"),
-        ("next", "i4"),
-        ("previous", "i4"),
-        ("waiting_head", "i4"),
-        ("waiting_tail", "i4"),
-        ("history_seen", "u4"),
-        ("tag", "u4"),
-        ("source_port", "u2"),
-        ("destination_port", "u2"),
-        ("vlan", "u2"),
-        ("waiting", "u2"),
-        ("icmp_code", "u1"),
-        ("protocol", "u1"),
-        ("version", "u1"),
-        ("one_way", "u1"),
-        ("list", "u1"),
-        ("source_flags", "u1"),
-        ("destination_flags", "u1"),
-        ("source_state", "u1"),
-        ("destination_state", "u1"),
-        ("was_closed", "u1"),
-        ("service", "u1"),
-        ("hellos", "u1"),
-        ("history_length", "u1"),
-        ("reason", "u1"),
-        ("state", "u1"),
-        ("used", "u1"),
-    ],
-    align=True,
-)
-
-PACKET = np.dtype(
-    [
-        ("source_high", "u8"),
-        ("source_low", "u8"),
-        ("destination_high", "u8"),
-        ("destination_low", "u8"),
-        ("time", "i8"),
-        ("ip_bytes", "i8"),
-        ("payload_start", "i8"),
-        ("payload_end", "i8"),
-        ("payload_length", "i8"),
-        ("sequence", "u4"),
-        ("source_port", "u2"),
-        ("destination_port", "u2"),
-        ("vlan", "u2"),
-        ("icmp_code", "u1"),
-        ("protocol", "u1"),
-        ("version", "u1"),
-        ("flags", "u1"),
-        ("one_way", "u1"),
-        ("reply", "u1"),
-        ("later_fragment", "u1"),
-    ],
-    align=True,
-)
-
-SLOT = np.dtype(
-    [
-        ("time", "i8"),
-        ("flow", "i4"),
-        ("next", "i4"),
-        ("previous", "i4"),
-        ("older", "i4"),
-        ("newer", "i4"),
-        ("length", "i4"),
-        ("wanted", "i4"),
-        ("sequence", "u4"),
-        ("number", "u2"),
-        ("kind", "u1"),
-        ("from_source", "u1"),
-        ("collecting", "u1"),
-        ("cut", "u1"),
-    ],
-    align=True,
-)
-
-EVENT = np.dtype(
-    [
-        ("time", "i8"),
-        ("round_trip", "i8"),
-        ("source_high", "u8"),
-        ("source_low", "u8"),
-        ("destination_high", "u8"),
-        ("destination_low", "u8"),
-        ("source_port", "u2"),
-        ("destination_port", "u2"),
-        ("number", "u2"),
-        ("code", "u2"),
-        ("answer", "u2"),
-        ("kind", "u1"),
-        ("protocol", "u1"),
-        ("version", "u1"),
-        ("one_way", "u1"),
-    ],
-    align=True,
-)
 
 Record = Any  # one record of a structured array: fields by name
 Records = NDArray[Any]
@@ -243,6 +144,7 @@ class SensorState(NamedTuple):
     packet: Record  # PACKET (1,): the packet being looked at
     table: NDArray[Any]  # int64 (2 ** n,): hash << 32 | flow, or -1
     flows: Records  # FLOW (max_flows,)
+    streams: Records  # STREAM (max_flows, 2): of the source and the destination of each flow
     fragments: NDArray[Any]  # uint64 (4096, 2): hash of a fragmented datagram, its ports
     slots: Records  # SLOT (SLOTS,)
     slot_data: NDArray[np.uint8]  # (SLOTS * SLOT_BYTES,)
@@ -265,7 +167,8 @@ def new_state(
     table_size = 1 << (2 * max_flows - 1).bit_length()
     control = np.zeros(CONTROL_SIZE, np.int64)
     control[[FREE_FLOW, FREE_SLOT, OLDEST_SLOT, NEWEST_SLOT]] = -1  # chains, all empty
-    control[NEXT_SWEEP] = np.iinfo(np.int64).min
+    control[[NEXT_SWEEP, LAST_TIME, PACKET_TIME]] = np.iinfo(np.int64).min  # no packet yet: last before first
+    control[FIRST_TIME] = np.iinfo(np.int64).max
     return SensorState(
         control=control,
         causes=np.zeros(len(CAUSES), np.int64),
@@ -275,6 +178,7 @@ def new_state(
         packet=np.zeros(1, PACKET),
         table=np.full(table_size, -1, np.int64),
         flows=np.zeros(max_flows, FLOW),
+        streams=np.zeros((max_flows, 2), STREAM),
         fragments=np.zeros((4096, 2), np.uint64),
         slots=np.zeros(slots, SLOT),
         slot_data=np.empty(slots * SLOT_BYTES, np.uint8),

@@ -11,10 +11,13 @@ from secwatch.sensor.kernels.flow_table import find, flow_tag, touch
 from secwatch.sensor.kernels.flows import SWEEP_EVERY, create, finish, has_room, split, sweep
 from secwatch.sensor.kernels.index import PacketIndex
 from secwatch.sensor.kernels.reads import Bytes, signed
+from secwatch.sensor.kernels.sequence import REPEATED, place_of
 from secwatch.sensor.kernels.state import (
     ACTIVE_TIMEOUT,
+    BAD_TIME,
     BYTES,
     END,
+    END_OF_TIME,
     FIRST_TIME,
     FLUSH,
     IDLE,
@@ -27,6 +30,7 @@ from secwatch.sensor.kernels.state import (
     PACKET_TIME,
     PACKETS,
     TIME_BACKWARDS,
+    UNKNOWN_INTERFACE,
     Record,
     SensorState,
 )
@@ -40,6 +44,9 @@ def track(state: SensorState, data: Bytes, index: PacketIndex, start: int, count
         if not has_room(state):
             return place
         time = index.times[place]
+        if time < 0 or time >= END_OF_TIME:
+            _refuse(state, index, place)
+            continue
         _note_time(state, time)
         if time >= state.control[NEXT_SWEEP]:
             sweep(state, time)
@@ -61,12 +68,17 @@ def track(state: SensorState, data: Bytes, index: PacketIndex, start: int, count
 
 
 @part
+def _refuse(state: SensorState, index: PacketIndex, place: int) -> None:
+    """Count a packet whose time is impossible or missing, and touch neither the clock nor a flow."""
+    state.control[PACKETS] += 1
+    state.control[BYTES] += index.wire[place]
+    state.causes[BAD_TIME if index.links[place] >= 0 else UNKNOWN_INTERFACE] += 1
+
+
+@part
 def _note_time(state: SensorState, time: int) -> None:
     """Keep the clock, and count time running backwards; the heads of the lists are looked at anew then."""
-    if state.control[PACKETS] == 0:
-        state.control[FIRST_TIME] = time
-        state.control[LAST_TIME] = time
-    elif time < state.control[PACKET_TIME]:
+    if time < state.control[PACKET_TIME]:
         state.control[TIME_BACKWARDS] += 1
         if state.control[NEXT_SWEEP] - time > SWEEP_EVERY:
             state.control[NEXT_SWEEP] = time
@@ -103,8 +115,10 @@ def _take(state: SensorState, data: Bytes, packet: Record) -> None:
         if protocol == 6:
             closed = advance(state.flows[np.uint64(number)], flags, packet["payload_length"], from_source)
             touch(state, number, time, closed)
-            if packet["payload_end"] > packet["payload_start"]:
-                see_tcp(state, data, number, packet, from_source)
+            if packet["payload_length"] > 0 or flags & 2:
+                where = place_of(state, number, packet, from_source)
+                if where != REPEATED and packet["payload_end"] > packet["payload_start"]:
+                    see_tcp(state, data, number, packet, from_source, where)
             return
         note_history(state.flows[np.uint64(number)], 3, from_source)
         if protocol == 17 and packet["payload_end"] > packet["payload_start"]:

@@ -1,0 +1,138 @@
+"""The records that kernels work on: a flow, the packet being looked at, a waiting half, a finished event."""
+
+from __future__ import annotations
+
+import numpy as np
+
+# Bits of a flow's `seen`. Of each side, the source's first: its sequence numbers are known; there is
+# a gap below them; where its DNS messages begin is known.
+CLIENT_HELLO_SEEN, SERVER_HELLO_SEEN = 1, 2
+NUMBERED, GAP, FRAMED = 4, 16, 64  # of the source; of the destination twice that
+
+FLOW = np.dtype(
+    [
+        ("source_high", "u8"),
+        ("source_low", "u8"),
+        ("destination_high", "u8"),
+        ("destination_low", "u8"),
+        ("first", "i8"),
+        ("last", "i8"),
+        ("listed", "i8"),
+        ("source_packets", "u8"),
+        ("source_bytes", "u8"),
+        ("source_payload", "u8"),
+        ("destination_packets", "u8"),
+        ("destination_bytes", "u8"),
+        ("destination_payload", "u8"),
+        ("history_early", "u8"),
+        ("history_late", "u8"),
+        ("next", "i4"),
+        ("previous", "i4"),
+        ("waiting_head", "i4"),
+        ("waiting_tail", "i4"),
+        ("history_seen", "u4"),
+        ("tag", "u4"),
+        ("source_next", "u4"),
+        ("destination_next", "u4"),
+        ("source_port", "u2"),
+        ("destination_port", "u2"),
+        ("vlan", "u2"),
+        ("waiting", "u2"),
+        ("icmp_code", "u1"),
+        ("protocol", "u1"),
+        ("version", "u1"),
+        ("one_way", "u1"),
+        ("list", "u1"),
+        ("source_flags", "u1"),
+        ("destination_flags", "u1"),
+        ("source_state", "u1"),
+        ("destination_state", "u1"),
+        ("was_closed", "u1"),
+        ("service", "u1"),
+        ("seen", "u1"),
+        ("history_length", "u1"),
+        ("reason", "u1"),
+        ("state", "u1"),
+        ("used", "u1"),
+    ],
+    align=True,
+)
+
+# What only few sides of a flow need: beside the flows, so that those stay small. A field holds nothing
+# unless a bit of `seen` says so: GAP for the gap, FRAMED for the rest.
+STREAM = np.dtype(
+    [
+        ("gap_start", "u4"),
+        ("gap_end", "u4"),
+        ("message", "u4"),  # sequence number where the message that is under way ends, and the next one begins
+        ("prefixed", "u4"),  # 1: the length of that message was the end of the last segment
+    ],
+    align=True,
+)
+
+PACKET = np.dtype(
+    [
+        ("source_high", "u8"),
+        ("source_low", "u8"),
+        ("destination_high", "u8"),
+        ("destination_low", "u8"),
+        ("time", "i8"),
+        ("ip_bytes", "i8"),
+        ("payload_start", "i8"),
+        ("payload_end", "i8"),
+        ("payload_length", "i8"),
+        ("sequence", "u4"),
+        ("source_port", "u2"),
+        ("destination_port", "u2"),
+        ("vlan", "u2"),
+        ("icmp_code", "u1"),
+        ("protocol", "u1"),
+        ("version", "u1"),
+        ("flags", "u1"),
+        ("one_way", "u1"),
+        ("reply", "u1"),
+        ("later_fragment", "u1"),
+    ],
+    align=True,
+)
+
+SLOT = np.dtype(
+    [
+        ("time", "i8"),
+        ("flow", "i4"),
+        ("next", "i4"),
+        ("previous", "i4"),
+        ("older", "i4"),
+        ("newer", "i4"),
+        ("length", "i4"),
+        ("wanted", "i4"),
+        ("sequence", "u4"),
+        ("number", "u2"),
+        ("kind", "u1"),
+        ("from_source", "u1"),
+        ("collecting", "u1"),
+        ("cut", "u1"),
+    ],
+    align=True,
+)
+
+EVENT = np.dtype(
+    [
+        ("time", "i8"),
+        ("round_trip", "i8"),
+        ("source_high", "u8"),
+        ("source_low", "u8"),
+        ("destination_high", "u8"),
+        ("destination_low", "u8"),
+        ("source_port", "u2"),
+        ("destination_port", "u2"),
+        ("number", "u2"),
+        ("code", "u2"),
+        ("answer", "u2"),
+        ("kind", "u1"),
+        ("protocol", "u1"),
+        ("version", "u1"),
+        ("one_way", "u1"),
+    ],
+    align=True,
+)
