@@ -87,7 +87,7 @@ def load(path: Path) -> Case:
     try:
         raw = path.read_bytes()[:_MAX_BYTES]
         return msgspec.convert(tomllib.loads(raw.decode()), Case)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # also what tomllib and msgspec raise
         raise Mistaken([Mistake(path, 1, f"not a test case: {error}")]) from error
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from secwatch.core.columns import TABLES
 from secwatch.core.model import Text
 
 MAX_BYTES = 256 << 10
@@ -42,6 +43,17 @@ class Parameter(Struct, frozen=True, forbid_unknown_fields=True):
     source: Sentence
 
 
+class Needed(Struct, frozen=True, forbid_unknown_fields=True):
+    """[needs]: what a window must hold before the detection can state anything; others are not evaluated.
+
+    rows names the parameter with the smallest number of rows of the consumed tables, same the columns in
+    which those rows agree. It saves time only: a statement about fewer rows would be lost.
+    """
+
+    rows: Name
+    same: tuple[Name, ...] = ()
+
+
 class Header(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The header of a detection.
 
@@ -66,6 +78,7 @@ class Header(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     response: Both
     reference: Annotated[tuple[Sentence, ...], Meta(min_length=1)]
     params: dict[Name, Parameter]
+    needs: Needed | None = None
     lists: dict[Name, Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]*\.txt$")]] = {}
 
 
@@ -131,6 +144,7 @@ def read(path: Path, intel: Sequence[Path], *, shipped: bool) -> Definition:
     header = _header(path, match.group("header"), content[: match.start("header")].count("\n"))
     if header.id != path.stem:
         raise Mistaken([Mistake(path, _line_of(content, "id"), f"id {header.id!r} must be the file's name")])
+    _check_needs(path, content, header)
     sql = content[match.end() :].rstrip()
     line = content[: match.end()].count("\n") + 1
     parameters = {name: item.value for name, item in header.params.items()}
@@ -141,7 +155,9 @@ def read(path: Path, intel: Sequence[Path], *, shipped: bool) -> Definition:
 def _header(path: Path, text: str, lines_before: int) -> Header:
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise Mistaken([Mistake(path, 1, "the header is nested too deeply")]) from error
+    except ValueError as error:  # TOMLDecodeError, and an integer of thousands of digits
         found = re.search(r"at line (\d+)", str(error))
         line = int(found.group(1)) + lines_before if found else 1
         raise Mistaken([Mistake(path, line, f"the header is not TOML: {error}")]) from error
@@ -152,6 +168,21 @@ def _header(path: Path, text: str, lines_before: int) -> Header:
         key = re.search(r"\$\.([a-z_]+)", message) or re.search(r"unknown field '([^']+)'", message)
         line = _line_of(text, key.group(1)) + lines_before if key else 1
         raise Mistaken([Mistake(path, line, f"the header: {message[:1].lower()}{message[1:]}")]) from error
+
+
+def _check_needs(path: Path, content: str, header: Header) -> None:
+    needs = header.needs
+    if needs is None:
+        return
+    line = _line_of(content, "needs")
+    value = header.params[needs.rows].value if needs.rows in header.params else None
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        words = f"needs.rows: {needs.rows} is not a parameter that is a whole number from 1 on"
+        raise Mistaken([Mistake(path, line, words)])
+    for name in header.consumes:
+        unknown = sorted(set(needs.same) - {column.name for column in TABLES[name].columns})
+        if unknown:
+            raise Mistaken([Mistake(path, line, f"needs.same: the table {name} has no column {unknown[0]}")])
 
 
 def _names(path: Path, content: str, name: str, file: str, intel: Sequence[Path]) -> list[str]:

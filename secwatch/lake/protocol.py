@@ -40,8 +40,18 @@ class Inspection(msgspec.Struct, frozen=True, tag="inspection"):
     statements: list[Statement]
 
 
+class Needs(msgspec.Struct, frozen=True):
+    """What a window must hold before a watch can state anything: so many rows that agree in the columns `same`."""
+
+    rows: int
+    same: list[str]
+
+
 class Watch(msgspec.Struct, frozen=True):
-    """A SELECT to be evaluated in windows that end at multiples of every_seconds in packet time."""
+    """A SELECT to be evaluated in windows that end at multiples of every_seconds in packet time.
+
+    severity is that of a row that gives none. Windows that hold less than `needs` are not evaluated.
+    """
 
     id: str
     sql: str
@@ -49,12 +59,16 @@ class Watch(msgspec.Struct, frozen=True):
     consumes: list[str]
     window_seconds: int
     every_seconds: int
+    severity: int = 1
+    needs: Needs | None = None
 
 
 class Sweep(msgspec.Struct, frozen=True, tag="sweep"):
     """Evaluate the watches in every window that holds a row from first_time to last_time (µs, both included).
 
     rows_in_memory bounds how many rows of one table are held decoded; more are read from the files.
+    rows_per_window bounds what a watch may state in one window: the worst stay. After `seconds` every
+    watch stops where it is. Rows up to fresh_after (µs) are not `fresh`: they were counted before.
     """
 
     watches: list[Watch]
@@ -62,6 +76,8 @@ class Sweep(msgspec.Struct, frozen=True, tag="sweep"):
     last_time: int
     rows_in_memory: int
     rows_per_window: int
+    seconds: float
+    fresh_after: int = 0
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -106,16 +122,30 @@ class Stated(msgspec.Struct, frozen=True, tag="stated"):
     row: dict[str, Any]
 
 
-class Evaluated(msgspec.Struct, frozen=True, tag="evaluated"):
-    """A watch is through: how many windows it was evaluated in, and how long that took.
+class Reached(msgspec.Struct, frozen=True, tag="reached"):
+    """A watch has been evaluated up to and with the window that ends at window_end (µs), and goes on later."""
 
-    problem says why it was given up; what it stated before stands.
+    id: str
+    window_end: int
+
+
+class Evaluated(msgspec.Struct, frozen=True, tag="evaluated"):
+    """A watch ends: how many windows it was evaluated in, and how long that took.
+
+    left_out rows were more than rows_per_window in `crowded` windows. problem says why it could not be
+    evaluated in `failed` windows (0: in none at all); what it stated elsewhere stands. `waiting` windows
+    were not reached in time, the first of which begins its slot at resume_at (µs).
     """
 
     id: str
     windows: int
     seconds: float
     problem: str | None = None
+    failed: int = 0
+    left_out: int = 0
+    crowded: int = 0
+    waiting: int = 0
+    resume_at: int = 0
 
 
 class End(msgspec.Struct, frozen=True, tag="end"):
@@ -130,11 +160,15 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     message: str
 
 
-Answer = Columns | Row | Inspected | Stated | Evaluated | End | Failed
+Answer = Columns | Row | Inspected | Stated | Reached | Evaluated | End | Failed
 
 
 def moment_text(value: Any) -> Any:
-    """Return a moment as ISO 8601 in UTC, everything else as it is."""
+    """Return a moment as ISO 8601 in UTC, also inside lists and structs; everything else as it is."""
     if isinstance(value, datetime):
         return to_text(value.replace(tzinfo=value.tzinfo or UTC))
+    if isinstance(value, list | tuple):
+        return [moment_text(item) for item in value]
+    if isinstance(value, dict):
+        return {moment_text(name): moment_text(item) for name, item in value.items()}
     return value

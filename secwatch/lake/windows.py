@@ -3,108 +3,118 @@
 A window is (end - window_seconds, end], its end a multiple of every_seconds in packet time. The
 slot (end - every_seconds, end] is the part of it that no earlier window ended in: a row of a new
 file is `fresh` in exactly that one evaluation. Windows with an empty slot state nothing new.
-"""
 
-# ruff: noqa: S608 -- names come from core/columns.py and bounds are integers; what users write is never put into a text
+The watches take turns, so that none can keep the others from being evaluated: neither by many windows
+nor by one that takes for ever, and none is blinded for the rest by one window that fails or is crowded.
+"""
 
 from __future__ import annotations
 
-import re
+import heapq
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import isnan
+from types import TracebackType
+from typing import Any
 
 import duckdb
 
-from secwatch.core.columns import TABLES, Table
-from secwatch.lake.engine import Accepted, Unacceptable, accept, explain, names, run, tables_of
-from secwatch.lake.protocol import Answer, End, Evaluated, Stated, Sweep, Watch, moment_text
+from secwatch.lake.engine import Accepted, Unacceptable, accept, explain, run, tables_of
+from secwatch.lake.protocol import Answer, End, Evaluated, Reached, Stated, Sweep, Watch, moment_text
+from secwatch.lake.schedule import window_ends
+from secwatch.lake.shelf import SECOND, Shelf, place, stock
 
-_SECOND = 1_000_000
+# A turn is this part of a watch's fair share of the time: changing turns may mean reading rows again.
+_TURNS = 4
+_FETCHED = 2048
+_LEAST_SECONDS = 1.0  # a window gets, however short the time
 
 
 @dataclass
-class Shelf:
-    """Which rows of each table are decoded in memory: (lower, upper] in µs, and how many there may be."""
+class _Course:
+    """How far a watch has come."""
 
-    connection: duckdb.DuckDBPyConnection
-    capacity: int
-    columns: Mapping[str, str]
-    held: dict[str, tuple[int, int]] = field(default_factory=dict)
-    shown: dict[str, str] = field(default_factory=dict)
+    watch: Watch
+    statement: Accepted | None = None
+    ends: deque[int] = field(default_factory=deque)
+    windows: int = 0
+    seconds: float = 0.0
+    problem: str | None = None
+    failed: int = 0
+    left_out: int = 0
+    crowded: int = 0
 
-    def show(self, table: Table, lower: int, upper: int) -> None:
-        """Let the table's view read (lower, upper] from memory if it fits there, else from the files."""
-        held = self.held.get(table.name)
-        if held and held[0] <= lower and upper <= held[1]:
-            self._view(table, f"held_{table.name}")
-        elif self.count(table, lower, upper) <= self.capacity:
-            self.connection.execute(
-                f"CREATE OR REPLACE TABLE held_{table.name} AS SELECT {self.columns[table.name]}, new"
-                f" FROM all_{table.name} WHERE {_between(table, lower, upper)}"
-            )
-            self.held[table.name] = (lower, upper)
-            self.shown.pop(table.name, None)
-            self._view(table, f"held_{table.name}")
-        else:
-            self._view(table, f"all_{table.name}")
-            self.connection.execute(f"DROP TABLE IF EXISTS held_{table.name}")
-            self.held.pop(table.name, None)
+    def fail(self, error: Unacceptable | duckdb.Error) -> None:
+        """Keep why the first window failed, or with which the watch could not begin."""
+        found = error if isinstance(error, Unacceptable) else explain(error)
+        words = found.message + (f" (line {found.line} of its SQL)" if found.line else "")
+        self.problem = self.problem or words
 
-    def count(self, table: Table, lower: int, upper: int) -> int:
-        """Return the number of rows in (lower, upper]."""
-        sql = f"SELECT count(*) FROM all_{table.name} WHERE {_between(table, lower, upper)}"
-        row = self.connection.execute(sql).fetchone()
-        return int(row[0]) if row else 0
-
-    def _view(self, table: Table, rows: str) -> None:
-        if self.shown.get(table.name) == rows:
-            return
-        moment = f'"{table.time_column}"'
-        self.connection.execute(
-            f"CREATE OR REPLACE VIEW {table.name} AS SELECT {self.columns[table.name]},"
-            f" new AND {moment} > getvariable('slot_start') AS fresh FROM {rows}"
-            f" WHERE {moment} > getvariable('window_start') AND {moment} <= getvariable('window_end')"
+    def evaluated(self) -> Evaluated:
+        """Return the answer that ends the watch here."""
+        resume_at = self.ends[0] - self.watch.every_seconds * SECOND + 1 if self.ends else 0
+        return Evaluated(
+            self.watch.id,
+            self.windows,
+            self.seconds,
+            self.problem,
+            self.failed,
+            self.left_out,
+            self.crowded,
+            len(self.ends),
+            resume_at,
         )
-        self.shown[table.name] = rows
 
 
 def sweep(connection: duckdb.DuckDBPyConnection, work: Sweep) -> Iterator[Answer]:
-    """Yield what every watch states, and for every watch that it is through. Raise Unacceptable on a bug of ours."""
-    columns = {name: _columns_read(table, work.watches) for name, table in TABLES.items()}
-    shelf = Shelf(connection, work.rows_in_memory, columns)
-    _bounds(connection, 0, 0, 0)
-    _hold_everything(shelf, work)
-    for watch in work.watches:
-        started = time.monotonic()
-        windows = 0
-        problem = None
-        try:
-            statement = accept(connection, watch.sql)
-            _refuse_other_tables(connection, watch)
-            for end in _window_ends(connection, watch, work):
-                _place(shelf, watch, end, work)
-                yield from _evaluate(connection, watch, statement, end, work.rows_per_window)
-                windows += 1
-        except Unacceptable as error:
-            problem = error.message + (f" (line {error.line} of its SQL)" if error.line else "")
-        except duckdb.Error as error:
-            problem = explain(error).message
-        yield Evaluated(watch.id, windows, time.monotonic() - started, problem)
+    """Yield what every watch states, and for every watch how it ended. Raise Unacceptable on a bug of ours."""
+    deadline = time.monotonic() + work.seconds
+    share = work.seconds / (len(work.watches) + 1)
+    shelf = stock(connection, work)
+    courses = deque(_Course(watch) for watch in work.watches)
+    with _Watchdog(connection, max(share, _LEAST_SECONDS)) as watchdog:
+        while courses:
+            course = courses.popleft()
+            started = time.monotonic()
+            until = min(started + share / _TURNS, deadline)
+            yield from _turn(shelf, course, work, until, watchdog)
+            course.seconds += time.monotonic() - started
+            if not course.ends or time.monotonic() >= deadline:
+                yield course.evaluated()
+            else:
+                courses.append(course)
     yield End()
 
 
-# `SELECT *`, `t.*`, `(FROM t)`, `COLUMNS(…)` and `NATURAL JOIN` read columns without naming them.
-_UNNAMED = re.compile(r"(\bselect\s+(distinct\s+)?|,\s*|\.)\*|\(\s*from\b|\bcolumns\s*\(|\bnatural\b", re.IGNORECASE)
-
-
-def _columns_read(table: Table, watches: Sequence[Watch]) -> str:
-    """Return the columns that the watches may read, as SQL: holding the others would cost most of the memory."""
-    text = "\n".join(watch.sql for watch in watches if table.name in watch.consumes)
-    if _UNNAMED.search(text):
-        return names(table)
-    words = set(re.findall(r"\w+", text.lower())) | {table.time_column}
-    return ", ".join(f'"{column.name}"' for column in table.columns if column.name in words)
+def _turn(shelf: Shelf, course: _Course, work: Sweep, until: float, watchdog: _Watchdog) -> Iterator[Answer]:
+    """Evaluate the next windows of a watch, as many as the time allows but one at least."""
+    if course.statement is None:
+        try:
+            course.statement = accept(shelf.connection, course.watch.sql)
+            _refuse_other_tables(shelf.connection, course.watch)
+            course.ends.extend(window_ends(shelf, course.watch, work))
+        except (Unacceptable, duckdb.Error) as error:
+            course.fail(error)
+    end = None
+    while course.statement and course.ends:
+        end = course.ends.popleft()
+        try:
+            place(shelf, course.watch, end, work)
+            with watchdog.watching():
+                rows = _evaluate(shelf.connection, course, course.statement, end, work.rows_per_window)
+            yield from rows
+            course.windows += 1
+        except (Unacceptable, duckdb.Error) as error:
+            course.failed += 1
+            course.fail(watchdog.explain(error))
+        if time.monotonic() >= until:
+            break
+    if end is not None and course.ends:
+        yield Reached(course.watch.id, end)
 
 
 def _refuse_other_tables(connection: duckdb.DuckDBPyConnection, watch: Watch) -> None:
@@ -114,77 +124,88 @@ def _refuse_other_tables(connection: duckdb.DuckDBPyConnection, watch: Watch) ->
         raise Unacceptable(f"it reads {', '.join(others)}, which it does not name in consumes")
 
 
-def _hold_everything(shelf: Shelf, work: Sweep) -> None:
-    """A sweep over little data reads each table once for all watches."""
-    for name in sorted({name for watch in work.watches for name in watch.consumes}):
-        users = [watch for watch in work.watches if name in watch.consumes]
-        before = max(watch.window_seconds for watch in users) * _SECOND
-        after = max(watch.window_seconds + watch.every_seconds for watch in users) * _SECOND
-        shelf.show(TABLES[name], work.first_time - before - 1, work.last_time + after)
-
-
-def _window_ends(connection: duckdb.DuckDBPyConnection, watch: Watch, work: Sweep) -> list[int]:
-    """Return the ends of the windows that hold a row of the sweep's range and whose slot is not empty.
-
-    They reach past the sweep's last row by up to a window: rows read earlier but later in time (files
-    read in another order) meet the new rows there.
-    """
-    every, window = watch.every_seconds * _SECOND, watch.window_seconds * _SECOND
-    upper = (work.last_time + window - 1) // every * every
-    ends: set[int] = set()
-    for name in watch.consumes:
-        table = TABLES[name]
-        moment = f'epoch_us("{table.time_column}")'
-        sql = (
-            f"SELECT DISTINCT ({moment} + {every - 1}) // {every} FROM all_{name}"
-            f" WHERE {_between(table, work.first_time - 1, max(upper, work.last_time))}"
-        )
-        ends.update(int(row[0]) * every for row in connection.execute(sql).fetchall())
-    return sorted(ends)
-
-
-def _place(shelf: Shelf, watch: Watch, end: int, work: Sweep) -> None:
-    """Set the window, and see to it that its rows can be read quickly: from memory where they fit."""
-    window, every = watch.window_seconds * _SECOND, watch.every_seconds * _SECOND
-    for name in watch.consumes:
-        table = TABLES[name]
-        held = shelf.held.get(name)
-        if held and held[0] <= end - window and end <= held[1]:
-            shelf.show(table, end - window, end)
-        else:
-            shelf.show(table, end - window, _stretch(shelf, table, end - window, end, max(window, every), work))
-    _bounds(shelf.connection, end - window, end - every, end)
-
-
-def _stretch(shelf: Shelf, table: Table, lower: int, end: int, window: int, work: Sweep) -> int:
-    """Return how far to read ahead from this window: as long as doubling still fits the memory."""
-    upper, step = end, window
-    while upper < work.last_time + window and shelf.count(table, lower, upper + step) <= shelf.capacity:
-        upper += step
-        step *= 2
-    return upper
-
-
 def _evaluate(
-    connection: duckdb.DuckDBPyConnection, watch: Watch, statement: Accepted, end: int, most: int
-) -> Iterator[Stated]:
+    connection: duckdb.DuckDBPyConnection, course: _Course, statement: Accepted, end: int, most: int
+) -> Sequence[Stated]:
+    """Return what the watch states in the window that is set; of more than `most` rows the worst."""
+    watch = course.watch
     run(connection, statement, watch.parameters)
-    columns = [item[0] for item in connection.description or ()]
-    rows = connection.fetchmany(most + 1)
-    for row in rows[:most]:
-        yield Stated(watch.id, end, dict(zip(columns, map(moment_text, row), strict=True)))
-    if len(rows) > most:
-        raise Unacceptable(f"it states more than {most} things in one window")
+    names = [item[0] for item in connection.description or ()]
+
+    def rank(row: tuple[Any, ...]) -> tuple[float, float, float, str]:
+        values = dict(zip(names, row, strict=True))
+        severity = watch.severity if values.get("severity") is None else values["severity"]
+        return (_number(severity), _number(values.get("score")), _number(values.get("count")), repr(row))
+
+    rows: list[tuple[Any, ...]] = []
+    total = 0
+    while batch := connection.fetchmany(_FETCHED):
+        rows.extend(batch)
+        total += len(batch)
+        if len(rows) > 2 * most:
+            rows = heapq.nlargest(most, rows, key=rank)
+    if total > most:
+        rows = heapq.nlargest(most, rows, key=rank)
+        course.crowded += 1
+        course.left_out += total - most
+    return [Stated(watch.id, end, dict(zip(names, map(moment_text, row), strict=True))) for row in rows]
 
 
-def _bounds(connection: duckdb.DuckDBPyConnection, start: int, slot: int, end: int) -> None:
-    connection.execute(
-        f"SET VARIABLE window_start = make_timestamp({start}::BIGINT);"
-        f" SET VARIABLE slot_start = make_timestamp({slot}::BIGINT);"
-        f" SET VARIABLE window_end = make_timestamp({end}::BIGINT)"
-    )
+def _number(value: Any) -> float:
+    """What is no number, or none that can be compared, counts as nothing."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+    return 0.0 if isnan(number) else number
 
 
-def _between(table: Table, lower: int, upper: int) -> str:
-    moment = f'"{table.time_column}"'
-    return f"{moment} > make_timestamp({lower}::BIGINT) AND {moment} <= make_timestamp({upper}::BIGINT)"
+class _Watchdog:
+    """Interrupts a statement that takes longer than so many seconds."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, seconds: float):
+        self._connection = connection
+        self._seconds = seconds
+        self._changed = threading.Condition()
+        self._deadline: float | None = None
+        self._barked = False
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> _Watchdog:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._changed:
+            self._ended = True
+            self._changed.notify()
+        self._thread.join()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Interrupt what runs in the block when it takes too long."""
+        with self._changed:
+            self._deadline, self._barked = time.monotonic() + self._seconds, False
+            self._changed.notify()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._deadline = None
+
+    def explain(self, error: Unacceptable | duckdb.Error) -> Unacceptable | duckdb.Error:
+        """Return the error, or in words that it took too long."""
+        return Unacceptable(f"one window took longer than {self._seconds:.0f} s") if self._barked else error
+
+    def _run(self) -> None:
+        with self._changed:
+            while not self._ended:
+                left = None if self._deadline is None else self._deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    self._barked, self._deadline = True, None
+                    self._connection.interrupt()
+                else:
+                    self._changed.wait(left)

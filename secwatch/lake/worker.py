@@ -9,7 +9,7 @@ from __future__ import annotations
 import resource
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -20,6 +20,8 @@ from secwatch.lake.protocol import Answer, Columns, End, Failed, Inspected, Insp
 BASE_MEGABYTES = 160
 MAX_REQUEST_BYTES = 256 << 20
 MAX_ROW_BYTES = 1 << 20
+# Our parent holds the answer whole.
+MAX_ANSWER_BYTES = 64 << 20
 
 
 def main() -> int:
@@ -27,9 +29,16 @@ def main() -> int:
     request = msgspec.json.decode(sys.stdin.buffer.read(MAX_REQUEST_BYTES), type=Request)
     confine(request.memory_megabytes + BASE_MEGABYTES)
     out = sys.stdout.buffer
+    size = 0
     try:
         for answer in answers(request):
-            out.write(_encode(answer) + b"\n")
+            line = _encode(answer) + b"\n"
+            size += len(line)
+            if size > MAX_ANSWER_BYTES and isinstance(answer, Row):
+                line = _encode(Failed(f"the answer is larger than {MAX_ANSWER_BYTES >> 20} MiB: ask for less")) + b"\n"
+                out.write(line)
+                break
+            out.write(line)
             if not isinstance(answer, Row):
                 out.flush()
     except MemoryError:
@@ -78,7 +87,8 @@ def _query(connection: Any, work: Query) -> Iterator[Answer]:
     engine.show_tables(connection)
     statement = engine.accept(connection, work.sql)
     engine.run(connection, statement, {})
-    yield Columns([item[0] for item in connection.description], [str(item[1]) for item in connection.description])
+    described = connection.description
+    yield Columns(_numbered([item[0] for item in described]), [str(item[1]) for item in described])
     sent = 0
     try:
         while rows := connection.fetchmany(min(2048, work.limit - sent + 1)):
@@ -91,6 +101,20 @@ def _query(connection: Any, work: Query) -> Iterator[Answer]:
     except duckdb.Error as error:
         raise engine.explain(error) from error
     yield End()
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """Return the names with _1, _2, … behind those that came before, as DuckDB names them in a subquery."""
+    taken: set[str] = set()
+    result: list[str] = []
+    for name in names:
+        number, unique = 0, name
+        while unique in taken or (number and unique in names):
+            number += 1
+            unique = f"{name}_{number}"
+        taken.add(unique)
+        result.append(unique)
+    return result
 
 
 def _inspect(connection: Any, item: Any) -> Inspected:

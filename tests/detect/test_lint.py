@@ -99,6 +99,14 @@ def test_a_list_that_is_nowhere(tmp_path: Path) -> None:
     assert "friends.txt is in none of" in found[0][1]
 
 
+def test_a_header_nested_without_end(tmp_path: Path) -> None:
+    nested = "[" * 20_000
+    ((_, message),) = mistakes(tmp_path, GOOD.replace("severity = 2", f"severity = {nested}", 1))
+    assert "nested too deeply" in message
+    ((_, message),) = mistakes(tmp_path, GOOD.replace("severity = 2", f"severity = {'9' * 9000}", 1))
+    assert "not TOML" in message
+
+
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     (tmp_path / "mine.sql").write_bytes(b"\xff\xfe")
     assert "not UTF-8" in load_path(tmp_path / "mine.sql").mistakes[0].message

@@ -145,6 +145,22 @@ def test_a_huge_row_is_refused(ask: Ask) -> None:
         ask("SELECT repeat('x', 5000000)")
 
 
+def test_a_huge_answer_is_refused(ask: Ask) -> None:
+    with pytest.raises(SecwatchError, match="larger than 64 MiB: ask for less"):
+        ask("SELECT repeat('x', 900000) FROM range(100)", bounds=Detect(memory_megabytes=1000, timeout="30s"))
+
+
+def test_columns_of_one_name_are_numbered(ask: Ask) -> None:
+    assert ask("SELECT 1 AS a, 2 AS a, 3 AS a_1, 4 AS a").names == ("a", "a_2", "a_1", "a_3")
+    assert len(set(ask("SELECT count(*), count(*) FROM flows").names)) == 2
+
+
+def test_moments_inside_lists_and_structs_look_like_others(ask: Ask) -> None:
+    sql = "SELECT [t], {a: t, b: [t]}, MAP {t: t} FROM (SELECT min(last_seen) AS t FROM flows)"
+    moment = "2026-09-21T14:13:20.000000Z"
+    assert ask(sql).rows == (([moment], {"a": moment, "b": [moment]}, {moment: moment}),)
+
+
 def test_a_damaged_file_is_an_error_in_words(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "bad.parquet").write_bytes(b"not parquet at all")

@@ -1,0 +1,104 @@
+"""Which windows of a watch are evaluated: those that hold something new, and enough for it to state anything.
+
+Found by counting, in a few queries over all windows at once: to plan and run a watch in a window of
+nothing takes milliseconds, and a capture of a year has half a million windows.
+"""
+
+# ruff: noqa: S608 -- names come from core/columns.py and bounds are integers; what users write is never put into a text
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+
+import duckdb
+
+from secwatch.core.columns import TABLES
+from secwatch.lake.protocol import Needs, Sweep, Watch
+from secwatch.lake.shelf import SECOND, Shelf, between
+
+
+def window_ends(shelf: Shelf, watch: Watch, work: Sweep) -> list[int]:
+    """Return the ends (µs) of the windows to evaluate, in order.
+
+    They hold a row of the sweep's range, and their slot is not empty. They reach past the sweep's last
+    row by up to a window: rows read earlier but later in time (files read in another order) meet the
+    new rows there.
+    """
+    every, window = watch.every_seconds * SECOND, watch.window_seconds * SECOND
+    upper = max((work.last_time + window - 1) // every * every, work.last_time)
+    slots = _rows_by_slot(shelf, watch, work.first_time - window - every, upper)
+    ends = sorted(end for end in slots if end >= work.first_time)
+    if watch.needs is None:
+        return ends
+    rich: list[int] = []
+    for part in _parts(ends, slots, window + every, shelf.capacity):
+        rich.extend(_rich(shelf, watch, watch.needs, part))
+    return rich
+
+
+def _rows_by_slot(shelf: Shelf, watch: Watch, lower: int, upper: int) -> Mapping[int, int]:
+    """Return the number of rows in (lower, upper] by the end of their slot, slots without a row left out."""
+    every = watch.every_seconds * SECOND
+    found: dict[int, int] = {}
+    for name in watch.consumes:
+        table = TABLES[name]
+        sql = (
+            f'SELECT (epoch_us("{table.time_column}") + {every - 1}) // {every} AS slot, count(*)'
+            f" FROM {shelf.source(table, lower, upper)} WHERE {between(table, lower, upper)} GROUP BY slot"
+        )
+        for slot, count in shelf.connection.execute(sql).fetchall():
+            end = int(slot) * every
+            found[end] = found.get(end, 0) + int(count)
+    return found
+
+
+def _parts(ends: Sequence[int], slots: Mapping[int, int], reach: int, capacity: int) -> Iterator[Sequence[int]]:
+    """Yield the ends in pieces whose windows together hold no more rows than the capacity, or one end each."""
+    order = sorted(slots)
+    before = [0]
+    for end in order:
+        before.append(before[-1] + slots[end])
+    start = 0
+    while start < len(ends):
+        base = before[bisect_right(order, ends[start] - reach)]
+        stop = bisect_right(before, base + capacity) - 1  # slots up to this index fit
+        fit = bisect_left(ends, order[stop]) if stop < len(order) else len(ends)
+        fit = max(fit, start + 1)
+        yield ends[start:fit]
+        start = fit
+
+
+def _rich(shelf: Shelf, watch: Watch, needs: Needs, ends: Sequence[int]) -> Sequence[int]:
+    """Return the ends whose window holds `needs.rows` rows that agree in `needs.same`.
+
+    n such rows, one after the other, lie together in every window that ends at or after the last of
+    them and begins before the first. All ends when it cannot be found out within the memory.
+    """
+    every, window = watch.every_seconds * SECOND, watch.window_seconds * SECOND
+    lower, upper = ends[0] - window, ends[-1]
+    same = "".join(f', "{name}"' for name in needs.same)
+    parts = []
+    for name in watch.consumes:
+        table = TABLES[name]
+        source = shelf.source(table, lower, upper)
+        moment = f'epoch_us("{table.time_column}") AS moment'
+        parts.append(f"SELECT {moment}{same} FROM {source} WHERE {between(table, lower, upper)}")
+    partition = f"PARTITION BY {same[2:]} " if same else ""
+    sql = (
+        f"WITH candidates AS ({' UNION ALL '.join(parts)}), runs AS (SELECT moment,"
+        f" lag(moment, {needs.rows - 1}) OVER ({partition}ORDER BY moment) AS first FROM candidates)"
+        f" SELECT (moment + {every - 1}) // {every} * {every} AS slot, max(first) FROM runs"
+        f" WHERE first > moment - {window} GROUP BY slot ORDER BY slot"
+    )
+    try:
+        found = shelf.connection.execute(sql).fetchall()
+    except duckdb.OutOfMemoryException:
+        return ends
+    chosen: list[int] = []
+    done = 0
+    for first_end, first_row in found:
+        begin = max(bisect_left(ends, first_end), done)
+        done = max(bisect_left(ends, first_row + window), done)
+        chosen.extend(ends[begin:done])
+    return chosen
