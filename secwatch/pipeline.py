@@ -7,23 +7,25 @@ is killed in between leaves files that no row names; the next run removes them.
 from __future__ import annotations
 
 import hashlib
+import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from secwatch.core import durations
 from secwatch.core.errors import SecwatchError, UnreadableInput
-from secwatch.core.model import Finding
 from secwatch.core.ownership import Ownership
 from secwatch.detect import catalogue, evaluate
 from secwatch.detect.definition import Definition
-from secwatch.lake.protocol import File
+from secwatch.detect.recorded import Evaluator
 from secwatch.lake.write import Segment, Writer, remove_unrecorded
+from secwatch.sensor.content import Content
 from secwatch.sensor.pcapfile import quick_identity
 from secwatch.sensor.reader import FlowReader, SensorCounters, SensorSettings
-from secwatch.store import alerts
+from secwatch.store import alerts, backlog
 from secwatch.store import lake as store
 from secwatch.system import lock
 from secwatch.system.database import Database
@@ -37,7 +39,9 @@ OnProgress = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True)
 class InputResult:
-    """How one input went: `read`, `known` (read before, nothing added), or `unreadable` with the error in words."""
+    """How one input went: `read`, `known` (read before, nothing added), or with the error in words
+    `unreadable` or `failed`. `replaced` inputs held the beginning of this one, which stands in their place.
+    """
 
     path: str
     result: str
@@ -52,16 +56,21 @@ class InputResult:
     dropped: int = 0
     alerts: tuple[int, ...] = ()
     problems: tuple[str, ...] = ()
+    replaced: int = 0
     seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class ReadSummary:
-    """What a reading run did, input by input; problems are what no input is to blame for."""
+    """What a reading run did, input by input; problems are what no input is to blame for.
+
+    resumed are the alerts of what an earlier run had no time to evaluate.
+    """
 
     inputs: tuple[InputResult, ...]
     problems: tuple[str, ...]
     seconds: float
+    resumed: tuple[int, ...] = ()
 
     def total(self, name: str) -> int:
         """Return the sum of a number over all inputs: packets, bytes, flows, not_ip, dropped."""
@@ -78,7 +87,7 @@ class ReadSummary:
     @property
     def alerts(self) -> tuple[int, ...]:
         """The numbers of the alerts that were opened or added to."""
-        return tuple(sorted({number for item in self.inputs for number in item.alerts}))
+        return tuple(sorted({*self.resumed, *(number for item in self.inputs for number in item.alerts)}))
 
     @property
     def incomplete(self) -> bool:
@@ -100,23 +109,41 @@ def read_inputs(
     """Read captures into the lake and evaluate the detections over what is new.
 
     An input whose very bytes were read before adds nothing; with `again` it is read anew and replaces
-    what it gave. An unreadable input does not stop the others. `on_progress` gets the path and how many
+    what it gave; so does one that begins with the whole content of inputs read before, compressed or not:
+    a capture that has grown. An input that fails does not stop the others. `on_progress` gets the path and how many
     of its bytes are done, of how many if that is known. Raise Locked if another run is writing.
     """
     started = time.monotonic()
     results: list[InputResult] = []
+    sensor = sensor_settings(settings.sensor)
+    evaluator = Evaluator(place.lake, database, ownership, settings.detect)
     with lock.hold(place.runtime, LOCK, wait_seconds=LOCK_PATIENCE_SECONDS):
         remove_unrecorded(place.lake, store.recorded_paths(database))
         known = catalogue.load(place)
         definitions = known.enabled(settings.detect)
+        # In order of time, so that counts are exact: an alert that is stated later counts nothing earlier.
+        resumed, problems = evaluator.resume(definitions, backlog.stretches(database), now())
+        reading = _Reading(evaluator, sensor, definitions, now)
         for path in paths:
-            reading = _Reading(place, settings, database, ownership, definitions, now)
             try:
                 results.append(reading.read(path, again, on_progress))
             except UnreadableInput as error:
                 results.append(InputResult(path, "unreadable", error.message, error.hint))
-    problems = tuple(str(mistake) for mistake in known.mistakes)
-    return ReadSummary(tuple(results), problems, time.monotonic() - started)
+            except Exception as error:
+                if len(paths) == 1:
+                    raise
+                results.append(_failed(path, error))
+    problems = (*map(str, known.mistakes), *problems)
+    changed = (*resumed.opened, *resumed.updated)
+    return ReadSummary(tuple(results), problems, time.monotonic() - started, changed)
+
+
+def _failed(path: str, error: Exception) -> InputResult:
+    """What must not stop the other inputs, be it a full disk or a mistake of ours."""
+    if isinstance(error, SecwatchError):
+        return InputResult(path, "failed", error.message, error.hint)
+    words = f"{path} could not be read: {type(error).__name__}: {error}"
+    return InputResult(path, "failed", words, f"secwatch --debug sense read {shlex.quote(path)}")
 
 
 def reevaluate(
@@ -132,113 +159,84 @@ def reevaluate(
 ) -> tuple[alerts.Changes, evaluate.Outcome]:
     """Evaluate detections again over what is recorded between two times (µs, both included; None for the ends).
 
-    Alerts that stand are not counted twice. Raise Locked if another run is writing.
+    What earlier runs of them had no time for is evaluated too. Alerts that stand are not counted twice.
+    Raise Locked if another run is writing.
     """
+    evaluator = Evaluator(place.lake, database, ownership, settings.detect)
     with lock.hold(place.runtime, LOCK, wait_seconds=LOCK_PATIENCE_SECONDS):
-        chosen = store.files(database, since=since, until=until)
-        if not chosen:
-            return alerts.Changes(), evaluate.Outcome((), {}, ())
-        first = max(min(item.first_time for item in chosen), since or 0)
-        last = min(max(item.last_time for item in chosen), until if until is not None else 1 << 62)
-        margin = evaluate.span(definitions)
-        visible = store.files(database, since=first - margin, until=last + margin)
-        files = group([File(item.path, item.first_time, item.last_time, new=True) for item in visible], visible)
-        outcome = evaluate.sweep(
-            place.lake,
-            files,
-            definitions,
-            first_time=first,
-            last_time=last,
-            ownership=ownership,
-            settings=settings.detect,
-        )
+        waiting = backlog.stretches(database)
+        whole = {item.id for item in definitions} if since is None and until is None else set()
+        left = [stretch for stretch in waiting if stretch.detection not in whole]
+        resumed, problems = evaluator.resume(definitions, left, now)
+        outcome, last = evaluator.over_recorded(definitions, since, until)
         with database.atomic():
-            changes = alerts.record(database, outcome.findings, now)
-    return changes, outcome
+            for stretch in waiting:
+                if stretch.detection in whole.intersection(outcome.evaluations):
+                    backlog.remove(database, stretch)
+            changes = evaluator.record(outcome, last, now)
+    merged = alerts.Changes(changes.opened + resumed.opened, changes.updated + resumed.updated)
+    return merged, replace(outcome, problems=outcome.problems + problems)
 
 
 @dataclass(frozen=True)
 class _Reading:
     """What reading one input needs."""
 
-    place: Place
-    settings: Settings
-    database: Database
-    ownership: Ownership
+    evaluator: Evaluator
+    sensor: SensorSettings
     definitions: Sequence[Definition]
     now: Callable[[], datetime]
 
     def read(self, path: str, again: bool, on_progress: OnProgress | None) -> InputResult:
         started = time.monotonic()
+        lake, database = self.evaluator.lake, self.evaluator.database
         hint = _hint(path)
-        if hint and not again and _content_hash(path, store.identities_by_hint(self.database, hint)):
+        if hint and not again and _content_hash(path, store.identities_by_hint(database, hint)):
             return InputResult(path, "known", seconds=time.monotonic() - started)
-        prepare(self.place.lake)
-        with Writer(self.place.lake) as writer:
-            with FlowReader(path, settings=sensor_settings(self.settings.sensor)) as reader:
+        prepare(lake)
+        with Writer(lake) as writer:
+            with FlowReader(path, settings=self.sensor) as reader:
+                similar = store.contents(database, reader.head)
+                reader.expect([item.length for item in similar])
                 for batch in reader.batches():
                     writer.add(batch)
                     if on_progress is not None:
                         on_progress(path, *reader.progress)
-                counters, identity = reader.counters, reader.identity
-            before = store.inputs_by_identity(self.database, identity)
-            if before and not again:
+                counters, content = reader.counters, reader.content
+            begun = [item for item in similar if content.prefixes.get(item.length) == item.sha256]
+            grown = [item for item in begun if item.length < content.length]
+            same = {item.id for item in begun if item.length == content.length}
+            same.update(store.inputs_by_identity(database, reader.identity))
+            if same and not again:
                 writer.discard()
                 return InputResult(path, "known", seconds=time.monotonic() - started)
-            segments = writer.finish()
-            outcome = self._detect(segments, before)
-            changed = self._record(path, identity, hint, counters, segments, before, outcome.findings)
-        return _result(path, counters, changed, outcome.problems, time.monotonic() - started)
+            times = (self.now(), counters.first_time, counters.last_time)
+            read = store.ReadInput(reader.identity, hint, path, *times, asdict(counters), **_stored(content))
+            changed, problems = self._detect(read, writer.finish(), same, grown)
+        return _result(path, counters, changed, problems, len(grown), time.monotonic() - started)
 
-    def _detect(self, segments: Sequence[Segment], replaced: Sequence[int]) -> evaluate.Outcome:
-        if not segments:
-            return evaluate.Outcome((), {}, ())
-        first = min(segment.first_time for segment in segments)
-        last = max(segment.last_time for segment in segments)
-        margin = evaluate.span(self.definitions)
-        older = store.files(self.database, since=first - margin, until=last + margin, without_inputs=replaced)
-        files = group(
-            [
-                *(File(item.path, item.first_time, item.last_time) for item in older),
-                *(File(item.path, item.first_time, item.last_time, new=True) for item in segments),
-            ],
-            [*older, *segments],
-        )
-        return evaluate.sweep(
-            self.place.lake,
-            files,
-            self.definitions,
-            first_time=first,
-            last_time=last,
-            ownership=self.ownership,
-            settings=self.settings.detect,
-        )
-
-    def _record(
+    def _detect(
         self,
-        path: str,
-        identity: str,
-        hint: str,
-        counters: SensorCounters,
+        read: store.ReadInput,
         segments: Sequence[Segment],
-        replaced: Sequence[int],
-        findings: Sequence[Finding],
-    ) -> alerts.Changes:
-        now = self.now()
-        read = store.ReadInput(identity, hint, path, now, counters.first_time, counters.last_time, asdict(counters))
+        same: Collection[int],
+        grown: Sequence[store.KnownContent],
+    ) -> tuple[alerts.Changes, tuple[str, ...]]:
+        """Evaluate over what an input gave, and record all of it in one transaction."""
+        database = self.evaluator.database
+        replaced = sorted({*same, *(item.id for item in grown)})
+        counted_to = 0 if same else max((item.last_time or 0 for item in grown), default=0)
+        outcome = self.evaluator.over_new(self.definitions, segments, replaced, counted_to)
         produced = [store.RecordedFile(**asdict(segment)) for segment in segments]
-        with self.database.atomic():
-            store.remove_inputs(self.database, replaced)
-            store.add_input(self.database, read, produced)
-            return alerts.record(self.database, findings, now)
+        last = max((segment.last_time for segment in segments), default=0)
+        with database.atomic():
+            store.remove_inputs(database, replaced)
+            store.add_input(database, read, produced)
+            return self.evaluator.record(outcome, last, read.read_at), outcome.problems
 
 
-def group(files: Sequence[File], tables: Sequence[Segment | store.RecordedFile]) -> Mapping[str, Sequence[File]]:
-    """Return the files by table."""
-    result: dict[str, list[File]] = {}
-    for file, owner in zip(files, tables, strict=True):
-        result.setdefault(owner.table, []).append(file)
-    return result
+def _stored(content: Content) -> dict[str, Any]:
+    return {"content_head": content.head, "content_length": content.length, "content_sha256": content.sha256}
 
 
 def sensor_settings(configured: Sensor) -> SensorSettings:
@@ -275,7 +273,12 @@ def _content_hash(path: str, candidates: frozenset[str]) -> bool:
 
 
 def _result(
-    path: str, counters: SensorCounters, changes: alerts.Changes, problems: tuple[str, ...], seconds: float
+    path: str,
+    counters: SensorCounters,
+    changes: alerts.Changes,
+    problems: tuple[str, ...],
+    replaced: int,
+    seconds: float,
 ) -> InputResult:
     return InputResult(
         path,
@@ -289,5 +292,6 @@ def _result(
         dropped=counters.dropped,
         alerts=tuple(sorted({*changes.opened, *changes.updated})),
         problems=problems,
+        replaced=replaced,
         seconds=seconds,
     )

@@ -125,6 +125,7 @@ def _renderables(summary: ReadSummary, application: Application) -> list[Any]:
         "read": Text("已读", "read"),
         "known": Text("以前已读", "read before"),
         "unreadable": Text("不可读", "unreadable"),
+        "failed": Text("失败", "failed"),
     }
     counts = {kind: sum(item.result == kind for item in summary.inputs) for kind in words}
     separator = "、" if language == "zh" else ", "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
+from secwatch.core.errors import SecwatchError
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -21,8 +23,15 @@ def from_text(text: str) -> datetime:
 
 
 def from_microseconds(value: int) -> datetime:
-    """Return the moment that many microseconds after 1970-01-01 UTC."""
-    return EPOCH + timedelta(microseconds=value)
+    """Return the moment that many microseconds after 1970-01-01 UTC.
+
+    Raise SecwatchError outside the years 1 to 9999.
+    """
+    try:
+        return EPOCH + timedelta(microseconds=value)
+    except OverflowError as error:
+        words = f"a time of {value // 1_000_000} seconds after 1970 lies outside the years 1 to 9999"
+        raise SecwatchError(words, "check the clock of whatever wrote it") from error
 
 
 def to_microseconds(moment: datetime) -> int:

@@ -149,7 +149,7 @@ def _day(microseconds: int) -> str:
     """The name of a file starts with the day of its first row, for the people who look at the directory."""
     try:
         return from_microseconds(microseconds).astimezone(UTC).strftime("%Y-%m-%d")
-    except OverflowError:
+    except SecwatchError:
         return "0000-00-00"
 
 

@@ -28,7 +28,11 @@ class RecordedFile:
 
 @dataclass(frozen=True)
 class ReadInput:
-    """An input that was read. identity is the SHA-256 of its bytes, quick_identity a cheap hint ('' for none)."""
+    """An input that was read. identity is the SHA-256 of its bytes, quick_identity a cheap hint ('' for none).
+
+    content_length and content_sha256 are of what was read after decompression, content_head is its
+    beginning in hexadecimal.
+    """
 
     identity: str
     quick_identity: str
@@ -37,6 +41,19 @@ class ReadInput:
     first_time: int | None
     last_time: int | None
     counters: Mapping[str, Any]
+    content_head: str = ""
+    content_length: int = 0
+    content_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class KnownContent:
+    """An input by its content: number, length in bytes, SHA-256, and the time of its last packet (µs)."""
+
+    id: int
+    length: int
+    sha256: str
+    last_time: int | None
 
 
 def recorded_paths(database: Database) -> frozenset[str]:
@@ -83,6 +100,16 @@ def identities_by_hint(database: Database, quick_identity: str) -> frozenset[str
     return frozenset(row["identity"] for row in rows)
 
 
+def contents(database: Database, head: str) -> Sequence[KnownContent]:
+    """Return the inputs whose content begins so, the shortest first; none for a content without a packet."""
+    rows = database.query(
+        "SELECT id, content_length, content_sha256, last_time FROM inputs"
+        " WHERE content_head = ? AND content_head != '' AND last_time IS NOT NULL ORDER BY content_length, id",
+        [head],
+    )
+    return [KnownContent(row["id"], row["content_length"], row["content_sha256"], row["last_time"]) for row in rows]
+
+
 def add_input(database: Database, read: ReadInput, produced: Sequence[RecordedFile]) -> int:
     """Record an input and its files; return its number. Call it inside a transaction."""
     row = {
@@ -93,6 +120,9 @@ def add_input(database: Database, read: ReadInput, produced: Sequence[RecordedFi
         "first_time": read.first_time,
         "last_time": read.last_time,
         "counters": json.dumps(dict(read.counters), ensure_ascii=False),
+        "content_head": read.content_head,
+        "content_length": read.content_length,
+        "content_sha256": read.content_sha256,
     }
     number = cast("int", database.table("inputs").insert(row).last_pk)
     database.table("lake_files").insert_all(

@@ -15,6 +15,13 @@ def beginning(database: Database) -> None:
             database.execute(statement)
 
 
+@MIGRATIONS(name="0002_content")
+def content(database: Database) -> None:
+    """Inputs know their content after decompression; stretches that no detection has got to are kept."""
+    for statement in _CONTENT.split(";\n"):
+        database.execute(statement)
+
+
 _BEGINNING = """
 CREATE TABLE organisations (
     code TEXT PRIMARY KEY,
@@ -125,4 +132,17 @@ CREATE TABLE scans (
     ruleset TEXT NOT NULL,
     summary TEXT NOT NULL
 ) STRICT
+"""
+
+_CONTENT = """
+ALTER TABLE inputs ADD COLUMN content_head TEXT NOT NULL DEFAULT '';
+ALTER TABLE inputs ADD COLUMN content_length INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE inputs ADD COLUMN content_sha256 TEXT NOT NULL DEFAULT '';
+CREATE INDEX inputs_content ON inputs (content_head, content_length);
+CREATE TABLE unevaluated (
+    detection TEXT NOT NULL,
+    first_time INTEGER NOT NULL,
+    last_time INTEGER NOT NULL,
+    PRIMARY KEY (detection, first_time, last_time)
+) STRICT, WITHOUT ROWID
 """
