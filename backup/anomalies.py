@@ -44,48 +44,67 @@ def _state(
 
 
 def of_run(job: Job, run: int, outcome: Outcome, now: datetime) -> list[Anomaly]:
-    """Return what a backup run's outcome states: it failed, a source is missing, something could not be read."""
+    """Return what a backup run's outcome states: it failed, or something is missing, empty or unreadable."""
     missing = list(outcome.details.get("missing_sources", ()))
     evidence = {"result": outcome.result.value, "message": outcome.message, "missing_sources": missing}
     if missing:
         return [_source_missing(job, run, missing, evidence, now)]
     if outcome.result in _QUIET:
         return []
-    if outcome.result is Result.PARTIAL:
-        count = outcome.details.get("unreadable", 0)
-        return [
-            _state(
-                job,
-                AnomalyKind.UNREADABLE,
-                Severity.LOW,
-                Text(
-                    f"备份作业 {job.name} 有 {count} 项未能备份",
-                    f"backup job {job.name} could not back up {count} entries",
-                ),
-                Text(
-                    "检查这些文件的权限和磁盘状态", "look at the permissions of these files and the state of the disk"
-                ),
-                run=run,
-                now=now,
-                evidence={**evidence, "unreadable": count, "examples": outcome.details.get("unreadable_examples", ())},
-            )
-        ]
-    reason = visible(outcome.message or "", 200)
+    if outcome.result is not Result.PARTIAL:
+        return [_failed(job, run, outcome, {**evidence, "hint": outcome.hint}, now)]
+    if outcome.details.get("empty"):
+        return [_source_empty(job, run, evidence, now)]
+    count = outcome.details.get("unreadable", 0)
+    if not count and outcome.details.get("missing_snapshots"):
+        return []  # stated once, by of_missing_snapshots
+    examples = outcome.details.get("unreadable_examples", ())
     return [
         _state(
             job,
-            AnomalyKind.RUN_FAILED,
-            Severity.MEDIUM,
-            Text(f"备份作业 {job.name} 失败：{reason}", f"backup job {job.name} failed: {reason}"),
+            AnomalyKind.UNREADABLE,
+            Severity.LOW,
             Text(
-                f"按提示排除故障后执行 secwatch backup run {job.name}",
-                f"follow the hint, then run secwatch backup run {job.name}",
+                f"备份作业 {job.name} 有 {count} 项未能备份",
+                f"backup job {job.name} could not back up {count} entries",
             ),
+            Text("检查这些文件的权限和磁盘状态", "look at the permissions of these files and the state of the disk"),
             run=run,
             now=now,
-            evidence={**evidence, "hint": outcome.hint},
+            evidence={**evidence, "unreadable": count, "examples": examples},
         )
     ]
+
+
+def _failed(job: Job, run: int, outcome: Outcome, evidence: Mapping[str, Any], now: datetime) -> Anomaly:
+    reason = visible(outcome.message or "", 200)
+    damaged = outcome.result.disproved
+    return _state(
+        job,
+        AnomalyKind.REPOSITORY_DAMAGED if damaged else AnomalyKind.RUN_FAILED,
+        Severity.CRITICAL if damaged else Severity.MEDIUM,
+        Text(f"备份作业 {job.name} 失败：{reason}", f"backup job {job.name} failed: {reason}"),
+        Text(
+            f"按提示排除故障后执行 secwatch backup run {job.name}",
+            f"follow the hint, then run secwatch backup run {job.name}",
+        ),
+        run=run,
+        now=now,
+        evidence=evidence,
+    )
+
+
+def _source_empty(job: Job, run: int, evidence: Mapping[str, Any], now: datetime) -> Anomaly:
+    return _state(
+        job,
+        AnomalyKind.SOURCE_EMPTY,
+        Severity.MEDIUM,
+        Text(f"备份作业 {job.name} 的数据源是空的", f"the sources of backup job {job.name} are empty"),
+        Text("检查数据源是否被清空或未挂载", "check whether the sources were emptied or are not mounted"),
+        run=run,
+        now=now,
+        evidence=evidence,
+    )
 
 
 def _source_missing(job: Job, run: int, missing: Sequence[str], evidence: Mapping[str, Any], now: datetime) -> Anomaly:
@@ -190,13 +209,13 @@ def of_proof(job: Job, run: int, verb: str, outcome: Outcome, now: datetime) -> 
         return []
     words = {"verify": Text("验证", "verification"), "drill": Text("恢复演练", "recovery drill")}[verb]
     kind = {"verify": AnomalyKind.VERIFY_FAILED, "drill": AnomalyKind.DRILL_FAILED}[verb]
-    proven = outcome.result is Result.DIFFERENT
+    disproved = outcome.result.disproved
     reason = visible(outcome.message or "", 200)
     return [
         _state(
             job,
             kind,
-            Severity.CRITICAL if proven else Severity.MEDIUM,
+            Severity.CRITICAL if disproved else Severity.MEDIUM,
             Text(f"备份作业 {job.name} 的{words.zh}未通过：{reason}", f"{words.en} of {job.name} failed: {reason}"),
             Text(
                 "备份可能无法恢复：检查备份库磁盘，尽快另做一份完整备份",

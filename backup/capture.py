@@ -154,6 +154,11 @@ class _Chooser:
         return (place % (entry.size - length + 1), length)
 
 
+def in_listing(path: str) -> str:
+    """Return a path as `restic ls` names it: each byte that is no UTF-8 comes as U+FFFD."""
+    return "".join("\ufffd" if "\udc80" <= letter <= "\udcff" else letter for letter in path)
+
+
 def name_in_listing(path: str) -> int:
-    """Return the number under which `restic ls` names a path: each byte that is no UTF-8 comes as U+FFFD."""
-    return hash("".join("\ufffd" if "\udc80" <= letter <= "\udcff" else letter for letter in path))
+    """Return the number of a path as `restic ls` names it, which is smaller to keep."""
+    return hash(in_listing(path))

@@ -8,13 +8,16 @@ the last drill measured. (Terms of GB/T 20988-2025 and NIST SP 800-34 Rev. 1.) N
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from backup.model import Anomaly, AnomalyKind, Job
 from secwatch.core.durations import in_words
 from secwatch.core.model import Severity, Text
 from secwatch.core.moments import to_text
+
+# What clocks of a department and its backup server may differ by; Kerberos (RFC 4120) tolerates as much.
+CLOCK_SKEW_SECONDS = 300
 
 
 class Verdict(StrEnum):
@@ -49,9 +52,14 @@ class Promise:
         return Verdict.MET if self.achieved_seconds <= self.target_seconds else Verdict.BROKEN
 
 
+def latest_credible(now: datetime) -> datetime:
+    """Return the latest time that a snapshot may claim."""
+    return now + timedelta(seconds=CLOCK_SKEW_SECONDS)
+
+
 def recovery_point(job: Job, last_good_snapshot: datetime | None, now: datetime) -> Promise:
-    """Return the RPO as it stands now. A snapshot from the future has age 0: its claimed time proves nothing better."""
-    if last_good_snapshot is None:
+    """Return the RPO as it stands now. A snapshot from beyond the clocks' difference is no data: its time is wrong."""
+    if last_good_snapshot is None or last_good_snapshot > latest_credible(now):
         return Promise(job.policy.rpo_seconds, None)
     return Promise(job.policy.rpo_seconds, max(0.0, (now - last_good_snapshot).total_seconds()))
 

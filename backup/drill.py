@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from backup import anomalies, ledger, recovery
 from backup.comparison import Comparison
-from backup.model import Anomaly, Job, OnProgress, Outcome, Result, Snapshot, ignore_progress
+from backup.model import Anomaly, Job, Outcome, Result, Snapshot
+from backup.progress import OnProgress, ignore_progress
 from backup.removal import remove_tree
 from backup.session import Done, Surroundings, attempt, now
 
@@ -36,8 +38,9 @@ def drill_job(
 
 def _drill(surroundings: Surroundings, job: Job, wanted: str, on_progress: OnProgress) -> Done:
     started, began = time.monotonic(), now()
-    restic = surroundings.restic(job)
-    snapshot = recovery.choose(restic, job, wanted)
+    # What the cache of this machine holds is not there after a disaster: it must prove nothing.
+    restic = replace(surroundings.restic(job), cache=None)
+    snapshot = recovery.choose(surroundings, restic, job, wanted)
     known = recovery.manifest_of(surroundings, job, snapshot)
     contents = recovery.look_through(restic, snapshot)
     scratch = surroundings.scratch(job)
@@ -46,8 +49,8 @@ def _drill(surroundings: Surroundings, job: Job, wanted: str, on_progress: OnPro
     answer = recovery.restore_into(restic, snapshot, scratch, verify=known is None, on_progress=on_progress)
     rto = time.monotonic() - started
     rpo = max(0.0, (began - snapshot.time).total_seconds())
-    comparison = recovery.compare_with(known, scratch) if known is not None else Comparison()
-    different = bool(comparison.difference_count or answer.problems)
+    comparison = recovery.compare_with(known, scratch) if known is not None else None
+    different = bool((comparison and comparison.difference_count) or answer.problems)
     result = Result.DIFFERENT if different else Result.OK if known is not None else Result.PARTIAL
     message = hint = None
     if different:
@@ -80,10 +83,11 @@ def _record(
     job: Job,
     run: int,
     snapshot: Snapshot,
-    comparison: Comparison,
+    compared: Comparison | None,
     rto: float,
     rpo: float,
 ) -> Sequence[Anomaly]:
+    comparison = compared or Comparison()
     ledger.record_drill(
         surroundings.database,
         run,
@@ -92,7 +96,7 @@ def _record(
             "entries": comparison.entries,
             "files_compared": comparison.files_read,
             "bytes_compared": comparison.bytes_read,
-            "differences": comparison.difference_count,
+            "differences": comparison.difference_count if compared else None,
             "rto_seconds": rto,
             "rpo_seconds": rpo,
         },

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 # runs: one row for each attempt at a verb, opened before the work and closed after it; a row that
 # is open while nobody holds its job's lock is an attempt that died.
+# repositories: which repository (restic's own id) was found where a name of the configuration pointed.
+# drills.differences is NULL where there was nothing to compare with.
 # anomalies: AUTOINCREMENT, so that a reader's cursor never meets an old number again.
 BEGINNING = """
 CREATE TABLE runs (
@@ -23,8 +25,17 @@ CREATE TABLE runs (
 ) STRICT;
 CREATE INDEX runs_job ON runs (job, verb, started_at);
 
+CREATE TABLE repositories (
+    name TEXT NOT NULL,
+    location TEXT NOT NULL,
+    id TEXT NOT NULL,
+    seen_at TEXT NOT NULL,
+    PRIMARY KEY (name, location, id)
+) STRICT;
+
 CREATE TABLE snapshots (
     repository TEXT NOT NULL,
+    repository_id TEXT NOT NULL,
     id TEXT NOT NULL,
     job TEXT NOT NULL,
     time TEXT NOT NULL,
@@ -57,7 +68,7 @@ CREATE TABLE drills (
     entries INTEGER NOT NULL,
     files_compared INTEGER NOT NULL,
     bytes_compared INTEGER NOT NULL,
-    differences INTEGER NOT NULL,
+    differences INTEGER,
     rto_seconds REAL NOT NULL,
     rpo_seconds REAL NOT NULL
 ) STRICT;

@@ -148,6 +148,10 @@ class ManifestDamaged(Exception):
     """A manifest is cut off, changed or no manifest."""
 
 
+class ManifestGone(ManifestDamaged):
+    """A manifest that was written is no longer there."""
+
+
 @dataclass(frozen=True)
 class Manifest:
     """A manifest on disk; iterating reads it from the beginning."""
@@ -169,12 +173,14 @@ class Manifest:
 
 
 def read(path: Path, sha256: str | None) -> Manifest | None:
-    """Return the manifest at a path, or None if there is none.
+    """Return the manifest at a path, or None if none was ever made (no SHA-256 was recorded).
 
-    Raise ManifestDamaged if it is not the file whose SHA-256 was recorded.
+    Raise ManifestGone if the file is not there, ManifestDamaged if it is not the one that was recorded.
     """
-    if sha256 is None or not path.is_file():
+    if sha256 is None:
         return None
+    if not path.is_file():
+        raise ManifestGone(f"{path} has gone")
     if file_sha256(path) != sha256:
         raise ManifestDamaged(f"{path} was changed after it was written")
     header = next(_lines(path), {})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -23,6 +23,7 @@ class Result(StrEnum):
     LOCKED = "locked"
     AUTH = "auth"
     PROGRAM = "program"
+    DAMAGED = "damaged"
     DIFFERENT = "different"
     REFUSED = "refused"
     INTERRUPTED = "interrupted"
@@ -44,6 +45,11 @@ class Result(StrEnum):
         """Whether a snapshot or proof came of it that may be relied on, perhaps with gaps."""
         return self in (Result.OK, Result.PARTIAL)
 
+    @property
+    def disproved(self) -> bool:
+        """Whether it shows that what was backed up cannot be relied on."""
+        return self in (Result.DAMAGED, Result.DIFFERENT)
+
 
 _EXIT_CODES = {
     Result.OK: ExitCode.DONE,
@@ -52,6 +58,7 @@ _EXIT_CODES = {
     Result.LOCKED: ExitCode.LOCKED,
     Result.AUTH: ExitCode.WRONG_PASSWORD,
     Result.PROGRAM: ExitCode.PROGRAM,
+    Result.DAMAGED: ExitCode.PROOF,
     Result.DIFFERENT: ExitCode.PROOF,
     Result.REFUSED: ExitCode.REFUSED,
 }
@@ -64,6 +71,7 @@ _LABELS = {
     Result.LOCKED: Text("被锁定", "locked"),
     Result.AUTH: Text("口令错误", "wrong password"),
     Result.PROGRAM: Text("缺少程序", "program missing"),
+    Result.DAMAGED: Text("备份库损坏", "damaged"),
     Result.DIFFERENT: Text("验证不符", "proof failed"),
     Result.REFUSED: Text("被拒绝", "refused"),
     Result.INTERRUPTED: Text("被中断", "interrupted"),
@@ -136,23 +144,6 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far restic says that it is; fraction is None while it does not know."""
-
-    fraction: float | None
-    files: int = 0
-    bytes: int = 0
-    current: str = ""
-
-
-OnProgress = Callable[[Progress], None]
-
-
-def ignore_progress(_progress: Progress) -> None:
-    """Do nothing with it."""
-
-
-@dataclass(frozen=True)
 class Snapshot:
     """A snapshot as the repository lists it: id has 64 hexadecimal digits, time is UTC."""
 
@@ -176,6 +167,8 @@ class Unreadable:
 class SnapshotRecord:
     """What the ledger knows of a snapshot. Numbers are None for one that was adopted, not seen made.
 
+    repository is the name in the configuration, repository_id restic's own of what that name meant.
+
     unreadable counts what could not be read, changed what changed while it was backed up (and is
     therefore not in the manifest), excluded what the configuration left out.
     """
@@ -196,6 +189,7 @@ class SnapshotRecord:
     excluded: int = 0
     manifest_sha256: str | None = None
     adopted: bool = False
+    repository_id: str = ""
 
 
 Verb = Literal["init", "run", "verify", "drill", "restore"]
@@ -267,8 +261,10 @@ class AnomalyKind(StrEnum):
     RUN_FAILED = "run-failed"
     RUN_INTERRUPTED = "run-interrupted"
     SOURCE_MISSING = "source-missing"
+    SOURCE_EMPTY = "source-empty"
     UNREADABLE = "source-unreadable"
     SIZE_COLLAPSE = "size-collapse"
+    REPOSITORY_DAMAGED = "repository-damaged"
     SNAPSHOT_MISSING = "snapshot-missing"
     VERIFY_FAILED = "verify-failed"
     DRILL_FAILED = "drill-failed"

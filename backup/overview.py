@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from backup import ledger
-from backup.compliance import Promise, Verdict, recovery_point, recovery_time, rpo_anomaly
+from backup.compliance import Promise, Verdict, latest_credible, recovery_point, recovery_time, rpo_anomaly
 from backup.model import Anomaly, Job, Result, RunRecord, SnapshotRecord
 from backup.plan import Due, due
 from secwatch.core.model import Text
@@ -34,7 +34,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class JobStatus:
-    """How a job stands. open_run is a run that has not ended; it may also have died."""
+    """How a job stands. open_run is a run that has not ended; it may also have died.
+
+    missing_snapshots have gone from the repository; future_snapshots claim a time that has not come.
+    """
 
     job: Job
     last_success: RunRecord | None
@@ -46,17 +49,18 @@ class JobStatus:
     rto: Promise
     last_verify: RunRecord | None
     last_drill: RunRecord | None
+    missing_snapshots: int = 0
+    future_snapshots: int = 0
 
     @property
     def state(self) -> State:
-        """Red: no success, past the recovery point, or a proof that failed. Yellow: gaps, failures, no proof yet."""
-        proofs = (self.last_verify, self.last_drill)
-        failed = any(proof is not None and proof.result is Result.DIFFERENT for proof in proofs)
-        if self.rpo.verdict is not Verdict.MET or failed:
+        """Red: no success, past the recovery point, snapshots gone, damage. Yellow: gaps, failures, no proof yet."""
+        attempts = (self.last_attempt, self.last_verify, self.last_drill)
+        failed = any(attempt is not None and attempt.result and attempt.result.disproved for attempt in attempts)
+        if self.rpo.verdict is not Verdict.MET or failed or self.missing_snapshots:
             return State.RED
-        attempts = (self.last_attempt, *proofs)
         gaps = any(attempt is None or attempt.result is not Result.OK for attempt in attempts)
-        return State.YELLOW if gaps or self.rto.verdict is not Verdict.MET else State.GREEN
+        return State.YELLOW if gaps or self.future_snapshots or self.rto.verdict is not Verdict.MET else State.GREEN
 
     def as_item(self) -> dict[str, object]:
         """Return the item of the JSON contract."""
@@ -73,6 +77,8 @@ class JobStatus:
             "snapshot_time": self.snapshot.time if self.snapshot else None,
             "files": self.snapshot.files if self.snapshot else None,
             "bytes": self.snapshot.bytes if self.snapshot else None,
+            "missing_snapshots": self.missing_snapshots,
+            "future_snapshots": self.future_snapshots,
             "next_due": self.due.at,
             "due_now": self.due.now,
             "rpo": _promise(self.rpo),
@@ -103,10 +109,10 @@ def overview(database: Database, jobs: Mapping[str, Job], now: datetime) -> tupl
     attempts = ledger.last_runs(database, "run")
     verifications, drills = ledger.last_runs(database, "verify"), ledger.last_runs(database, "drill")
     measured = ledger.last_runs(database, "drill", good)
-    snapshots, open_runs = ledger.last_snapshots(database), ledger.open_runs(database)
+    open_runs, latest = ledger.open_runs(database), latest_credible(now)
     found = []
     for name, job in jobs.items():
-        success, snapshot = successes.get(name), snapshots.get((name, job.repository.name))
+        success, snapshot = successes.get(name), ledger.last_made(database, job, latest)
         drill = measured.get(name)
         found.append(
             JobStatus(
@@ -120,6 +126,8 @@ def overview(database: Database, jobs: Mapping[str, Job], now: datetime) -> tupl
                 rto=recovery_time(job, drill.details.get("rto_seconds") if drill else None),
                 last_verify=verifications.get(name),
                 last_drill=drills.get(name),
+                missing_snapshots=ledger.missing_snapshots(database, job),
+                future_snapshots=ledger.future_snapshots(database, job, latest),
             )
         )
     return tuple(found)

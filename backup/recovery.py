@@ -8,19 +8,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backup import ledger, manifest
+from backup.capture import in_listing
 from backup.comparison import Comparison, compare
-from backup.model import Job, OnProgress, Snapshot
+from backup.model import Job, Snapshot
+from backup.progress import OnProgress
 from backup.restic import verbs
 from backup.restic.call import Restic
 from backup.restic.locks import with_patience
-from backup.session import Surroundings
+from backup.session import Surroundings, look_up
 from secwatch.core.errors import ProofFailed, Refused, SecwatchError, UsageProblem
 from secwatch.system.paths import prepare
 
 
-def choose(restic: Restic, job: Job, wanted: str) -> Snapshot:
-    """Return the job's snapshot that `latest` or the beginning of an id names. Raise UsageProblem if there is none."""
+def choose(surroundings: Surroundings, restic: Restic, job: Job, wanted: str) -> Snapshot:
+    """Return the job's snapshot that `latest` or the beginning of an id names.
+
+    Raise UsageProblem if there is none of that name, ProofFailed if all that there were have gone.
+    """
     listed = verbs.snapshots(restic, job.tags)
+    if not listed and (gone := look_up(surroundings, restic, job, ()).missing):
+        raise ProofFailed(
+            f"all {gone} known snapshots of job {job.name} have gone from the repository {job.repository.name}",
+            "isolate the repository, and look for another copy of it",
+        )
     if not listed:
         raise SecwatchError(
             f"the repository {job.repository.name} holds no snapshot of job {job.name}",
@@ -52,6 +62,7 @@ def look_through(restic: Restic, snapshot: Snapshot, below: Path | None = None) 
     Raise Refused if an entry could leave the target: a name with `..`, or one name twice (a link
     and a directory behind it). Raise UsageProblem if `below` is not in it.
     """
+    part = None if below is None else in_listing(str(below))
     seen: set[int] = set()
     counts = [0, 0, 0]
 
@@ -63,7 +74,7 @@ def look_through(restic: Restic, snapshot: Snapshot, below: Path | None = None) 
                 "do not restore it; keep the repository for examination",
             )
         seen.add(hash(path))
-        if below is None or path == str(below) or path.startswith(f"{str(below).rstrip('/')}/"):
+        if part is None or path == part or path.startswith(f"{part.rstrip('/')}/"):
             counts[0] += 1
             counts[1] += kind == "file"
             counts[2] += size if kind == "file" else 0
@@ -113,14 +124,18 @@ def restore_into(
 
 
 def manifest_of(surroundings: Surroundings, job: Job, snapshot: Snapshot) -> manifest.Manifest | None:
-    """Return the manifest of a snapshot, or None if none was made. Raise ProofFailed if it was tampered with."""
-    records = {record.id: record for record in ledger.snapshots(surroundings.database, job)}
-    record = records.get(snapshot.id)
+    """Return the manifest of a snapshot, or None if none was made. Raise ProofFailed if it has gone or was changed."""
+    record = ledger.find_snapshot(surroundings.database, job, snapshot.id)
     path = manifest.place(surroundings.manifests(job), snapshot.id)
     try:
         return manifest.read(path, record.manifest_sha256 if record else None)
     except manifest.ManifestDamaged as error:
-        raise ProofFailed(f"the manifest of snapshot {snapshot.id[:8]} is damaged: {error}", None) from error
+        gone = isinstance(error, manifest.ManifestGone)
+        what = f"has gone: {path}" if gone else f"is damaged: {error}"
+        raise ProofFailed(
+            f"the manifest of snapshot {snapshot.id[:8]} {what}",
+            f"put it back from a copy, or make a new backup: secwatch backup run {job.name}",
+        ) from error
 
 
 def compare_with(known: manifest.Manifest, target: Path, below: Path | None = None) -> Comparison:
@@ -131,8 +146,9 @@ def compare_with(known: manifest.Manifest, target: Path, below: Path | None = No
         raise ProofFailed(f"the manifest is damaged: {error}", None) from error
 
 
-def as_details(comparison: Comparison, problems: Sequence[str]) -> dict[str, object]:
-    """Return the JSON fields of a comparison."""
+def as_details(compared: Comparison | None, problems: Sequence[str]) -> dict[str, object]:
+    """Return the JSON fields of a comparison; without one the number of differences is None, not 0."""
+    comparison = compared or Comparison()
     return {
         "entries_compared": comparison.entries,
         "files_compared": comparison.files,
@@ -140,7 +156,7 @@ def as_details(comparison: Comparison, problems: Sequence[str]) -> dict[str, obj
         "bytes_compared": comparison.bytes_read,
         "changed_meanwhile": comparison.unknown,
         "extra": comparison.extra,
-        "differences": comparison.difference_count,
+        "differences": comparison.difference_count if compared else None,
         "difference_examples": [
             {"path": item.path, "what": item.what, "expected": item.expected, "found": item.found}
             for item in comparison.differences[:20]
@@ -149,9 +165,9 @@ def as_details(comparison: Comparison, problems: Sequence[str]) -> dict[str, obj
     }
 
 
-def in_words(comparison: Comparison, problems: Sequence[str]) -> str:
+def in_words(comparison: Comparison | None, problems: Sequence[str]) -> str:
     """Return the sentence of a failed comparison."""
-    if comparison.differences:
+    if comparison is not None and comparison.differences:
         first = comparison.differences[0]
         return (
             f"{comparison.difference_count} differences between what was backed up and what came back,"

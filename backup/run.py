@@ -12,19 +12,18 @@ from backup import anomalies, capture, ledger, manifest
 from backup.model import (
     Anomaly,
     Job,
-    OnProgress,
     Outcome,
     Result,
     Snapshot,
     SnapshotRecord,
     Unreadable,
-    ignore_progress,
 )
+from backup.progress import OnProgress, ignore_progress
 from backup.restic import verbs
 from backup.restic.call import Restic
 from backup.restic.failures import ResticFailed
 from backup.restic.locks import with_patience
-from backup.session import Done, Surroundings, attempt, now
+from backup.session import Done, Surroundings, attempt, look_up, now
 from backup.sources import files
 from backup.thresholds import thresholds
 from secwatch.core.errors import ExitCode, Refused
@@ -46,6 +45,8 @@ class _Made:
     answer: verbs.BackupAnswer
     snapshot: Snapshot
     listed: tuple[Snapshot, ...]
+    held: ledger.Holdings
+    empty: bool
     captured: capture.Captured
     manifest_sha256: str
     unreadable: int
@@ -54,6 +55,7 @@ class _Made:
 
 def _back_up(surroundings: Surroundings, job: Job, on_progress: OnProgress) -> Done:
     _refuse_circle(job)
+    files.refuse_links(job.sources)
     missing = files.missing(job.sources)
     present = [path for path in job.paths if str(path) not in {item.path for item in missing}]
     if not present:
@@ -114,7 +116,17 @@ def _make(
     vanished = _vanished(answer.unreadable) if answer.unreadable_count == len(answer.unreadable) else 0
     unexplained = captured.absent if not exclude and not answer.unreadable_count and not before.unreadable else 0
     unreadable = answer.unreadable_count - vanished + unexplained
-    return _Made(answer, snapshot, listed, captured, digest, unreadable, vanished)
+    return _Made(
+        answer=answer,
+        snapshot=snapshot,
+        listed=listed,
+        held=look_up(surroundings, restic, job, listed),
+        empty=not captured.files and captured.entries <= len(roots),
+        captured=captured,
+        manifest_sha256=digest,
+        unreadable=unreadable,
+        vanished=vanished,
+    )
 
 
 def _last_manifest(surroundings: Surroundings, job: Job) -> manifest.Manifest | None:
@@ -157,14 +169,9 @@ def _vanished(items: Sequence[Unreadable]) -> int:
 def _done(surroundings: Surroundings, job: Job, made: _Made, missing: list[str]) -> Done:
     answer, captured = made.answer, made.captured
     vanished_only = made.vanished > 0 and not made.unreadable and not missing
-    partial = bool(missing or made.unreadable) or (answer.result is Result.PARTIAL and not vanished_only)
-    message = hint = None
-    if missing:
-        message = f"a source is missing: {missing[0]}"
-        hint = "check whether it is mounted, or correct the job's paths in secwatch.toml"
-    elif partial:
-        message = f"{made.unreadable} entries could not be backed up"
-        hint = f"see them with: secwatch backup run {job.name} --json"
+    lacking = bool(missing or made.unreadable or made.empty or made.held.missing)
+    partial = lacking or (answer.result is Result.PARTIAL and not vanished_only)
+    message, hint = _explain(job, made, missing) if partial else (None, None)
     examples = [{"path": item.path, "reason": item.reason} for item in answer.unreadable[:20]]
     if not examples and made.unreadable:
         examples = [{"path": path, "reason": "not in the snapshot"} for path in captured.examples]
@@ -183,38 +190,58 @@ def _done(surroundings: Surroundings, job: Job, made: _Made, missing: list[str])
             "missing_sources": missing,
             "unreadable": made.unreadable,
             "unreadable_examples": examples,
+            "empty": made.empty,
+            "missing_snapshots": made.held.missing,
             "changed_meanwhile": captured.changed + made.vanished,
             "excluded": captured.absent if not made.unreadable else 0,
             "manifest_entries": captured.entries,
             "manifest_files": captured.files,
             "manifest_files_hashed": captured.files_hashed,
             "manifest_bytes_hashed": captured.bytes_hashed,
-            "adopted": [item.id for item in _unknown(surroundings, job, made)],
+            "adopted": [item.id for item in _unknown(made)],
         },
         record=lambda run: _record(surroundings, job, made, run, now()),
     )
 
 
-def _unknown(surroundings: Surroundings, job: Job, made: _Made) -> list[Snapshot]:
-    known = {record.id for record in ledger.snapshots(surroundings.database, job)}
-    return [item for item in made.listed if item.id not in known and item.id != made.snapshot.id]
+def _explain(job: Job, made: _Made, missing: Sequence[str]) -> tuple[str, str]:
+    """The worst first: what was there before has gone, then what could not be added."""
+    if made.held.missing:
+        return (
+            f"{made.held.missing} snapshots have gone from the repository; a new one was made",
+            "if nobody removed them on purpose, isolate the repository; see: secwatch alerts list",
+        )
+    mounted = "check whether it is mounted, or correct the job's paths in secwatch.toml"
+    if missing:
+        return f"a source is missing: {missing[0]}", mounted
+    if made.empty:
+        return f"there is nothing in it: {', '.join(map(str, job.paths[:3]))}", mounted
+    return (
+        f"{made.unreadable} entries could not be backed up",
+        f"see them with: secwatch backup run {job.name} --json",
+    )
+
+
+def _unknown(made: _Made) -> list[Snapshot]:
+    unknown = set(made.held.unknown)
+    return [item for item in made.listed if item.id in unknown and item.id != made.snapshot.id]
 
 
 def _record(surroundings: Surroundings, job: Job, made: _Made, run: int, moment: datetime) -> list[Anomaly]:
     database = surroundings.database
-    earlier = ledger.snapshots(database, job)
+    earlier = ledger.snapshots(database, job, limit=100)
     record = _record_of(job, made, run)
-    for item in _unknown(surroundings, job, made):
-        adopted = SnapshotRecord(job.repository.name, item.id, job.name, item.time, adopted=True)
-        ledger.record_snapshot(database, adopted)
+    for item in _unknown(made):
+        adopted = SnapshotRecord(
+            job.repository.name, item.id, job.name, item.time, adopted=True, repository_id=made.held.repository_id
+        )
+        ledger.record_snapshot(database, adopted, adopt=True)
     ledger.record_snapshot(database, record)
-    listed = {item.id for item in made.listed}
-    lost = [item.id for item in earlier if item.id not in listed]
-    ledger.mark_missing(database, job, lost, moment)
+    ledger.mark_missing(database, job, made.held, moment)
     whole = [item for item in earlier if not item.adopted]
     return [
         *anomalies.of_size(job, run, record, whole, thresholds(), moment),
-        *anomalies.of_missing_snapshots(job, run, lost, moment),
+        *anomalies.of_missing_snapshots(job, run, made.held.gone, moment),
     ]
 
 
@@ -236,4 +263,5 @@ def _record_of(job: Job, made: _Made, run: int) -> SnapshotRecord:
         changed=made.captured.changed,
         excluded=made.captured.absent,
         manifest_sha256=made.manifest_sha256,
+        repository_id=made.held.repository_id,
     )

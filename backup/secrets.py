@@ -27,8 +27,8 @@ class Key:
 
 
 @contextmanager
-def key_for(repository: Repository, job: str) -> Iterator[Key]:
-    """Give one restic process the password of the repository.
+def key_for(repository: Repository, job: str, *, used: bool = False) -> Iterator[Key]:
+    """Give one restic process the password of the repository; `used` says that snapshots are known in it.
 
     Raise WrongPassword if it cannot be had, Refused for a file that others could read or have written.
     """
@@ -37,14 +37,27 @@ def key_for(repository: Repository, job: str) -> Iterator[Key]:
         with _piped(password) as key:
             yield key
         return
-    yield Key(str(_credential(repository, job) if repository.password_credential else _checked_file(repository, job)))
+    hint = _hint(repository, job, used)
+    yield Key(str(_credential(repository, hint) if repository.password_credential else _checked_file(repository, hint)))
 
 
-def _checked_file(repository: Repository, job: str) -> Path:
+def exists(repository: Repository) -> bool:
+    """Say whether there is a local repository, as far as can be seen without its password."""
+    return repository.directory is not None and (repository.directory / "config").exists()
+
+
+def _hint(repository: Repository, job: str, used: bool) -> str:
+    """A new password for a repository that holds something would only hide that the old one is lost."""
+    if used or exists(repository):
+        return "put it back from the copy that was kept elsewhere: without it nothing can be restored"
+    return f"put it back; for a new repository make one: secwatch backup init {job} --new-password"
+
+
+def _checked_file(repository: Repository, hint: str) -> Path:
     path = repository.password_file
     if path is None:
         raise WrongPassword(f"repository {repository.name} has no password", "secwatch config check")
-    found = _status(path, repository, job)
+    found = _status(path, repository, hint)
     if found.st_uid not in (os.geteuid(), 0):
         raise Refused(f"the password file {path} belongs to somebody else", f"chown {os.geteuid()} {path}")
     if stat.S_IMODE(found.st_mode) & 0o077:
@@ -53,7 +66,7 @@ def _checked_file(repository: Repository, job: str) -> Path:
     return path
 
 
-def _credential(repository: Repository, job: str) -> Path:
+def _credential(repository: Repository, hint: str) -> Path:
     """systemd guards this directory itself; its files may carry a group bit that stands for an access list."""
     directory = os.environ.get("CREDENTIALS_DIRECTORY")
     if not directory:
@@ -62,17 +75,17 @@ def _credential(repository: Repository, job: str) -> Path:
             "run it as a systemd service with LoadCredential=, or use password_file",
         )
     path = Path(directory) / str(repository.password_credential)
-    _status(path, repository, job)
+    _status(path, repository, hint)
     return path
 
 
-def _status(path: Path, repository: Repository, job: str) -> os.stat_result:
+def _status(path: Path, repository: Repository, hint: str) -> os.stat_result:
     try:
         found = path.stat()
     except FileNotFoundError as error:
         raise WrongPassword(
             f"the password file {path} of repository {repository.name} is missing",
-            f"put it back; for a new repository make one: secwatch backup init {job} --new-password",
+            hint,
         ) from error
     except OSError as error:
         raise WrongPassword(

@@ -13,8 +13,9 @@ from typing import Any
 from backup import anomalies, ledger
 from backup.features import probe
 from backup.manifest import remove_partial
-from backup.model import Anomaly, Job, Outcome, Result, Verb
+from backup.model import Anomaly, Job, Outcome, Result, Snapshot, Verb
 from backup.removal import remove_tree
+from backup.restic import verbs
 from backup.restic.call import Restic
 from backup.restic.failures import result_of
 from backup.restic.locks import clear_dead
@@ -65,6 +66,7 @@ class Surroundings:
             self.timeout,
             self.lock_wait,
             self.progress_per_second,
+            used=ledger.is_used(self.database, job),
         )
 
 
@@ -92,6 +94,16 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def look_up(surroundings: Surroundings, restic: Restic, job: Job, listed: Sequence[Snapshot]) -> ledger.Holdings:
+    """Note which repository this is and hold what it lists against what it should hold.
+
+    Raise what the driver raises if the repository cannot be opened.
+    """
+    identifier = verbs.identity(restic)
+    ledger.record_repository(surroundings.database, job, identifier, now())
+    return ledger.holdings(surroundings.database, job, identifier, [item.id for item in listed])
+
+
 def attempt(surroundings: Surroundings, job: Job, verb: Verb, work: Callable[[], Done], states: States) -> Outcome:
     """Do the work for a job and return how it ended; failures that have an explanation come back as an outcome.
 
@@ -101,10 +113,10 @@ def attempt(surroundings: Surroundings, job: Job, verb: Verb, work: Callable[[],
     closed as interrupted.
     """
     started = time.monotonic()
-    room, verbs = next(item for item in _ROOMS if verb in item[1])
+    room, neighbours = next(item for item in _ROOMS if verb in item[1])
     try:
         with hold(surroundings.runtime, f"{room}-{job.name}"):
-            _repair(surroundings, job, verbs)
+            _repair(surroundings, job, neighbours)
             return _locked_attempt(surroundings, job, verb, work, states, started)
     except Locked as error:
         return _outcome(job, _failed(error), time.monotonic() - started)

@@ -11,7 +11,7 @@ from backup.model import Anomaly, Job, Outcome, Result
 from backup.restic import verbs
 from backup.restic.call import Restic
 from backup.restic.locks import with_patience
-from backup.session import Done, Surroundings, attempt, now
+from backup.session import Done, Surroundings, attempt, look_up, now
 from backup.thresholds import thresholds
 
 
@@ -30,29 +30,33 @@ def verify_job(surroundings: Surroundings, job: Job, subset: str | None = None) 
 
 def _verify(surroundings: Surroundings, job: Job, subset: str | None) -> Done:
     restic = surroundings.restic(job)
-    listed = {item.id for item in verbs.snapshots(restic, job.tags)}
-    known = ledger.snapshots(surroundings.database, job)
-    lost = [item.id for item in known if item.id not in listed]
+    listed = verbs.snapshots(restic, job.tags)
+    held = look_up(surroundings, restic, job, listed)
     chosen = subset or next_subset(surroundings, job, restic)
     answer = with_patience(restic, lambda: verbs.check(restic, None if chosen == "none" else chosen))
     problems = list(answer.problems)
-    if lost:
-        problems.append(f"{len(lost)} snapshots have gone from the repository, first: {lost[0][:8]}")
+    if held.missing:
+        problems.append(f"{held.missing} snapshots have gone from the repository")
     elif not listed:
         problems.append(f"the repository holds no snapshot of job {job.name}")
 
     def record(run: int) -> Sequence[Anomaly]:
         moment = now()
         ledger.record_check(surroundings.database, run, chosen, len(problems))
-        ledger.mark_missing(surroundings.database, job, lost, moment)
-        return anomalies.of_missing_snapshots(job, run, lost, moment)
+        ledger.mark_missing(surroundings.database, job, held, moment)
+        return anomalies.of_missing_snapshots(job, run, held.gone, moment)
 
     return Done(
         Result.DIFFERENT if problems else Result.OK,
-        snapshot=max(known, key=lambda item: item.time).id if known and not lost else None,
+        snapshot=listed[-1].id if listed and not problems else None,
         message=f"the repository is not sound: {problems[0]}" if problems else None,
         hint="keep the repository as it is, and make another full backup to another place" if problems else None,
-        details={"read": chosen, "snapshots": len(listed), "problems": problems[:20]},
+        details={
+            "read": chosen,
+            "snapshots": len(listed),
+            "missing_snapshots": held.missing,
+            "problems": problems[:20],
+        },
         record=record,
     )
 

@@ -27,17 +27,20 @@ _MAX_TEXT_LINES = 60
 class Restic:
     """A restic program and the repository it works on, on behalf of a job.
 
-    timeout and lock_wait are seconds; progress_per_second bounds the status events.
+    cache is None where only what the repository itself holds may count. timeout and lock_wait are
+    seconds; progress_per_second bounds the status events. used says that the ledger knows snapshots
+    in the repository.
     """
 
     program: str
     version: Version
     repository: Repository
     job: str
-    cache: Path
+    cache: Path | None
     timeout: float
     lock_wait: float
     progress_per_second: float = 0.2
+    used: bool = False
 
 
 @dataclass
@@ -130,10 +133,13 @@ def call(
         if event is not None and on_event is not None:
             on_event(event)
 
-    prepare(restic.cache)
-    with key_for(restic.repository, restic.job) as key:
+    if restic.cache is not None:
+        prepare(restic.cache)
+    verb, *rest = arguments
+    uncached = ["--no-cache"] if restic.cache is None else []
+    with key_for(restic.repository, restic.job, used=restic.used) as key:
         done = process.run(
-            [restic.program, *arguments],
+            [restic.program, verb, *uncached, *rest],
             timeout=restic.timeout if timeout is None else timeout,
             environment=_environment(restic, key.path),
             on_line=on_line if on_event is not None else None,
@@ -144,7 +150,8 @@ def call(
             descriptors=key.descriptors,
             die_with_parent=True,
         )
-    text = "\n".join(heard.lines)
+    location = restic.repository.location
+    text = failures.redact("\n".join(heard.lines), location)
     result = Result.TIMEOUT if done.timed_out else failures.classify(restic.version, done.return_code, text)
     if done.timed_out:
         text = f"no end after {done.seconds:.0f} seconds"
@@ -156,7 +163,7 @@ def call(
         done.seconds,
         tuple(heard.items),
         heard.item_count,
-        tuple(heard.errors),
+        tuple(failures.redact(error, location) for error in heard.errors),
     )
 
 
@@ -180,6 +187,6 @@ def _environment(restic: Restic, password_file: str) -> dict[str, str | None]:
         # Not in argv: a location may hold credentials, and everybody may read argv.
         "RESTIC_REPOSITORY": restic.repository.location,
         "RESTIC_PASSWORD_FILE": password_file,
-        "RESTIC_CACHE_DIR": str(restic.cache),
+        "RESTIC_CACHE_DIR": None if restic.cache is None else str(restic.cache),
         "RESTIC_PROGRESS_FPS": str(restic.progress_per_second),
     }

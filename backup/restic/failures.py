@@ -8,6 +8,7 @@ only there, so that a file name in a newer version's message cannot pass for one
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 from backup.features import Feature, Version, available
 from backup.model import Result
@@ -21,7 +22,18 @@ from secwatch.core.errors import (
     WrongPassword,
 )
 
-_CREDENTIALS_IN_URL = re.compile(r"//[^/@\s]+@")
+# Greedy, for a password may hold `@` or `/`; Go quotes a part of such a one as the port.
+_CREDENTIALS_IN_URL = re.compile(r"//\S*@")
+_PASSWORD_AS_PORT = re.compile(r"invalid port \"[^\n]*\" after host")
+# Sentences of 0.14 and 0.19, seen by harming each kind of file in a repository.
+_DAMAGE = re.compile(
+    r"is damaged|ciphertext verification failed|unmarshal: |invalid data returned|not found in repository"
+    r"|wrong .{1,40}pack|config file has zero size"
+    r"|<(?:data|index|key|snapshot)/[0-9a-f]+>.{0,200}(?:no such file|does not exist)",
+    re.IGNORECASE,
+)
+# A function or a place in Go's stack trace, which restic appends to errors that it does not expect.
+_STACK_LINE = re.compile(r"^(?:\s+\S+\.(?:go|s):\d+|[\w.\-]+(?:/[\w.\-]+)*\.(?:\(\*?\w+\)\.)?\w+(?:\.func\d+)*)$")
 # Sentences of 0.14.0, seen by running it; [no repository] of 0.16 from its source.
 _SENTENCES = (
     (Result.AUTH, ("wrong password or no key found", "an empty password is not a password")),
@@ -39,6 +51,10 @@ _EXIT_CODES = {
 _NO_SPACE = ("no space left on device", "disk quota exceeded", "file too large")
 _REFUSED = ("403 Forbidden", "blob not removed, server response")
 _INTERRUPTED = ("signal interrupt", "context canceled")
+
+
+class RepositoryDamaged(ProofFailed):
+    """Something in a repository is not what restic wrote."""
 
 
 class ResticFailed(SecwatchError):
@@ -71,18 +87,26 @@ def classify(version: Version, return_code: int, text: str) -> Result:
         return Result.FAILED
     if any(sentence in text for sentence in _REFUSED):
         return Result.REFUSED
+    if _DAMAGE.search(text):
+        return Result.DAMAGED
     return Result.INTERRUPTED if any(sentence in text for sentence in _INTERRUPTED) else Result.UNKNOWN
 
 
-def redact(text: str) -> str:
-    """Return the text with user names and passwords in URLs blotted out."""
-    return _CREDENTIALS_IN_URL.sub("//***@", text)
+def redact(text: str, location: str = "") -> str:
+    """Return the text with user names and passwords in URLs blotted out, wherever else it repeats those of location."""
+    text = _CREDENTIALS_IN_URL.sub("//***@", text)
+    credentials = location.partition("//")[2].rpartition("@")[0]
+    password = credentials.partition(":")[2]
+    for secret in (credentials, unquote(credentials), password, unquote(password)):
+        if len(secret) > 3:  # a shorter one would blot out half of the words
+            text = text.replace(secret, "***")
+    return _PASSWORD_AS_PORT.sub('invalid port "***" after host', text)
 
 
 def sentence(text: str) -> str:
     """Return restic's own reason as one sentence of ours: the last fatal line, else the last line."""
-    lines = [line.replace("\x1b[2K", "").strip() for line in text.splitlines()]
-    lines = [line for line in lines if line]
+    lines = [line.replace("\x1b[2K", "") for line in text.splitlines()]
+    lines = [line.strip() for line in lines if line.strip() and not _STACK_LINE.match(line)]
     fatal = [line for line in lines if line.startswith("Fatal:")]
     chosen = (fatal or lines or ["it gave no reason"])[-1]
     while chosen.startswith("Fatal:"):
@@ -92,7 +116,7 @@ def sentence(text: str) -> str:
 
 def as_error(result: Result, text: str, *, repository: str, location: str, job: str, verb: str) -> SecwatchError:
     """Return the error that people are shown for how restic ended; text as for `classify`."""
-    place = redact(location)
+    place, text = redact(location, location), redact(text, location)
     if result is Result.NO_REPOSITORY:
         return RepositoryMissing(
             f"there is no repository {repository} at {place}", f"make it with: secwatch backup init {job}"
@@ -106,6 +130,12 @@ def as_error(result: Result, text: str, *, repository: str, location: str, job: 
         return WrongPassword(
             f"the password of repository {repository} is wrong",
             f"check the password settings of [backup.repositories.{repository}]",
+        )
+    if result is Result.DAMAGED:
+        return RepositoryDamaged(
+            f"the repository {repository} is damaged: {sentence(text)}",
+            "keep it as it is, make a full backup to another place, then see what is left:"
+            f" secwatch backup verify {job}",
         )
     if result is Result.REFUSED:
         return Refused(f"the server of repository {repository} refused it: {sentence(text)}", None)
@@ -136,6 +166,7 @@ def result_of(error: SecwatchError) -> Result:
         (Locked, Result.LOCKED),
         (WrongPassword, Result.AUTH),
         (ProgramMissing, Result.PROGRAM),
+        (RepositoryDamaged, Result.DAMAGED),
         (ProofFailed, Result.DIFFERENT),
         (Refused, Result.REFUSED),
     )

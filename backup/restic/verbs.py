@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from backup.features import refuse_known_damage
-from backup.model import OnProgress, Progress, Result, Snapshot, Unreadable
+from backup.model import Result, Snapshot, Unreadable
+from backup.progress import OnProgress, Progress
 from backup.restic.call import Answer, Event, Restic, call, error_of
 from backup.restic.failures import ResticFailed
 from backup.restic_patterns import escape
 from secwatch.core.moments import from_text
 
 _QUICK_SECONDS = 600.0
+# Ends of a check or restore that was made and found something wrong.
+_FOUND_OUT = (Result.UNKNOWN, Result.DAMAGED)
 
 
 def init(restic: Restic) -> bool:
@@ -25,10 +28,19 @@ def init(restic: Restic) -> bool:
         return True
     if "config file already exists" not in answer.text:
         raise error_of(restic, answer, "init")
+    identity(restic)
+    return False
+
+
+def identity(restic: Restic) -> str:
+    """Return restic's own id of the repository: 64 hexadecimal digits. Raise if it cannot be opened."""
     answer = call(restic, ["cat", "config", "--no-lock"], timeout=_QUICK_SECONDS)
     if not answer.result.good:
-        raise error_of(restic, answer, "init")
-    return False
+        raise error_of(restic, answer, "cat config")
+    try:
+        return str(json.loads(answer.stdout)["id"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ResticFailed("restic cat config gave no id", "secwatch doctor", Result.UNKNOWN) from error
 
 
 def snapshots(restic: Restic, tags: Sequence[str] = ()) -> tuple[Snapshot, ...]:
@@ -173,7 +185,7 @@ def check(restic: Restic, subset: str | None) -> CheckAnswer:
     answer = call(restic, ["check", "--json", *reading])
     if answer.result.good and answer.return_code == 0:
         return CheckAnswer((), answer.seconds)
-    if answer.result is not Result.UNKNOWN:
+    if answer.result not in _FOUND_OUT:
         raise error_of(restic, answer, "check")
     lines = [line for line in answer.text.splitlines() if line.strip()]
     problems = [*answer.errors, *lines] if answer.errors else lines
@@ -213,7 +225,7 @@ def restore(
     if answer.result.good and answer.return_code == 0:
         return RestoreAnswer((), answer.seconds)
     single = answer.item_count > 0 or "There were" in answer.text
-    if answer.result is not Result.UNKNOWN or not single:
+    if answer.result not in _FOUND_OUT or not single:
         raise error_of(restic, answer, "restore")
     items = [f"{item.path}: {item.reason}" for item in answer.items]
     lines = [line for line in answer.text.splitlines() if line.startswith("ignoring error for")]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from backup.model import FilesSource, Unreadable
 from backup.restic_patterns import escape
-from secwatch.core.errors import ConfigurationInvalid
+from secwatch.core.errors import ConfigurationInvalid, Refused
 
 
 def missing(sources: Sequence[FilesSource]) -> tuple[Unreadable, ...]:
@@ -19,6 +20,14 @@ def missing(sources: Sequence[FilesSource]) -> tuple[Unreadable, ...]:
         except OSError as error:
             found.append(Unreadable(str(path), error.strerror or "cannot be seen"))
     return tuple(found)
+
+
+def refuse_links(sources: Sequence[FilesSource]) -> None:
+    """Raise Refused for a source that is itself a link: restic would keep the link and nothing behind it."""
+    for path in (path for source in sources for path in source.paths):
+        if path.is_symlink():
+            behind = os.path.realpath(path)
+            raise Refused(f"the source {path} is a link to {behind}", f"name {behind} in paths")
 
 
 def exclude_patterns(sources: Sequence[FilesSource]) -> tuple[str, ...]:

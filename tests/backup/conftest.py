@@ -198,3 +198,15 @@ def fake(backed_up: City, tmp_path: Path) -> City:
     city.environment["REAL_RESTIC"] = city.environment["SECWATCH_BACKUP__RESTIC"]
     city.environment["SECWATCH_BACKUP__RESTIC"] = str(FAKE)
     return city
+
+
+@pytest.fixture(scope="session")
+def copy_city() -> Callable[[City, Path], City]:
+    """Give what copies a city, to be ruined by one test."""
+    return copy_of
+
+
+@pytest.fixture(scope="session")
+def weaken() -> Callable[[Path, bytes], None]:
+    """Give what makes a new repository cheap to open."""
+    return cheapen

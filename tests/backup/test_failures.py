@@ -325,6 +325,42 @@ def test_words_of_restic_become_one_sentence() -> None:
         sentence("noise\nFatal: Fatal: Unable to reach rest:http://a:b@c/\n\n") == "unable to reach rest:http://***@c/"
     )
     assert sentence("") == "it gave no reason"
-    assert redact("https://u:p@h/x and sftp://u@h/") == "https://***@h/x and sftp://***@h/"
+    stack = "config file has zero size\nmain.open\n\tgithub.com/restic/restic/cmd/restic/global.go:760\nmain.main.func1"
+    assert sentence(stack) == "config file has zero size"
+
+
+def test_no_part_of_a_password_is_shown() -> None:
+    """Whatever signs are in it, and however Go cuts it up."""
+    location = "rest:https://dep001:pa/ss@wo%20rd@centre.example/x"
+    for said in (
+        f"unable to open {location}: 500",
+        'parse "https://dep001:pa/ss@wo%20rd@centre.example/x": invalid port ":pa" after host',
+        "the server refused pa/ss@wo rd",
+    ):
+        shown = redact(said, location)
+        assert "***" in shown
+        assert not any(part in shown for part in ("pa/", "ss@", "wo%20", "wo rd", '":pa"'))
+    assert redact("https://u:p@h/x") == "https://***@h/x"
+    assert "u:p" not in redact("https://u:p@h/x and sftp://u@h/")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Fatal: config or key 4ae9 is damaged: ciphertext verification failed",
+        "Fatal: Unmarshal: unexpected end of JSON input",
+        "Fatal: load <index/c84aae6da8>: invalid data returned",
+        "id f1614d7a not found in repository",
+        "config file has zero size, invalid repository?",
+        "Load(<data/535533a5e2>, 248, 321) returned error, retrying after 1s: open /r/53: no such file or directory",
+    ],
+)
+def test_words_of_damage(text: str) -> None:
+    """Those of 0.14 and 0.19 are all one class."""
+    assert classify((0, 14, 0), 1, text) is classify((0, 19, 0), 1, text) is Result.DAMAGED
+
+
+def test_versions_of_restic() -> None:
+    """Read from its own answer, and from nothing else's."""
     assert parse_version("restic 0.19.1-dev (compiled manually)") == (0, 19, 1)
     assert parse_version("tar (GNU tar) 1.34") is None

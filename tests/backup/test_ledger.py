@@ -38,7 +38,9 @@ def _run(
     outcome = Outcome(JOB.name, "FIN", "finance", result, 1.0, snapshot=snapshot, details=details)
     ledger.finish(database, run, outcome, at + timedelta(seconds=1))
     if verb == "run" and snapshot:
-        ledger.record_snapshot(database, SnapshotRecord("finance", snapshot, JOB.name, at, run=run, files=3, bytes=9))
+        ledger.record_repository(database, JOB, "1" * 64, at)
+        made = SnapshotRecord("finance", snapshot, JOB.name, at, run=run, files=3, bytes=9, repository_id="1" * 64)
+        ledger.record_snapshot(database, made)
     return run
 
 
@@ -103,9 +105,15 @@ def test_a_vanished_snapshot_no_longer_counts(database: Database) -> None:
     """The recovery point is that of what is still there; what was adopted proves nothing."""
     _run(database, "run", NOW - timedelta(hours=5), Result.OK, "a" * 64)
     _run(database, "run", NOW - timedelta(hours=1), Result.OK, "b" * 64)
-    ledger.mark_missing(database, JOB, ["b" * 64], NOW)
-    adopted = SnapshotRecord("finance", "c" * 64, JOB.name, NOW, adopted=True)
-    ledger.record_snapshot(database, adopted)
+    held = ledger.holdings(database, JOB, "1" * 64, ["a" * 64])
+    assert (held.gone, held.missing) == (("b" * 64,), 1)
+    ledger.mark_missing(database, JOB, held, NOW)
+    adopted = SnapshotRecord("finance", "c" * 64, JOB.name, NOW, adopted=True, repository_id="1" * 64)
+    for _ in range(2):
+        ledger.record_snapshot(database, adopted, adopt=True)
     status = overview(database, {JOB.name: JOB}, NOW)[0]
     assert status.rpo.achieved_seconds == 5 * 3600
     assert [item.id[0] for item in ledger.snapshots(database, JOB)] == ["c", "a"]
+    assert (status.missing_snapshots, status.state) == (1, State.RED)
+    elsewhere = replace(JOB, repository=replace(JOB.repository, location="/srv/other"))
+    assert list(ledger.snapshots(database, elsewhere)) == []

@@ -65,6 +65,8 @@ def test_recovery_point(seconds: int) -> None:
 def test_no_data_is_no_promise_kept() -> None:
     """Neither point nor time of recovery counts as met without a measurement."""
     assert recovery_point(JOB, None, NOW).verdict is Verdict.NO_DATA
+    assert recovery_point(JOB, NOW + timedelta(minutes=5), NOW).verdict is Verdict.MET
+    assert recovery_point(JOB, NOW + timedelta(minutes=6), NOW).verdict is Verdict.NO_DATA
     assert recovery_time(JOB, None).verdict is Verdict.NO_DATA
     assert recovery_time(JOB, 3_600).verdict is Verdict.MET
     assert recovery_time(JOB, 3_600.1).verdict is Verdict.BROKEN
@@ -78,12 +80,13 @@ def _snapshot(files_: int | None, size: int | None) -> SnapshotRecord:
     ("now_is", "before", "strange"),
     [
         ((100, 100), [], False),
-        ((51, 100), [(100, 100)], False),
-        ((49, 100), [(100, 100)], True),
-        ((100, 49), [(100, 100)], True),
-        ((0, 0), [(0, 0)], False),
-        ((60, 60), [(100, 100), (100, 100), (10_000, 10_000)], False),
-        ((40, 100), [(None, None), (100, 100)], True),
+        ((51, 100), [(100, 100)] * 5, False),
+        ((49, 100), [(100, 100)] * 5, True),
+        ((49, 100), [(100, 100)] * 4, False),
+        ((100, 49), [(100, 100)] * 5, True),
+        ((0, 0), [(0, 0)] * 5, False),
+        ((60, 60), [*[(100, 100)] * 4, (10_000, 10_000)], False),
+        ((40, 100), [(None, None), *[(100, 100)] * 5], True),
     ],
 )
 def test_size_collapse(now_is: tuple[int, int], before: list[tuple[int | None, int | None]], strange: bool) -> None:
@@ -100,6 +103,7 @@ def test_size_collapse(now_is: tuple[int, int], before: list[tuple[int | None, i
         (Result.INTERRUPTED, []),
         (Result.PARTIAL, ["source-unreadable"]),
         (Result.AUTH, ["run-failed"]),
+        (Result.DAMAGED, ["repository-damaged"]),
         (Result.UNKNOWN, ["run-failed"]),
     ],
 )

@@ -18,7 +18,14 @@ from secwatch.system.console import Output
     f"15 what came back differs, {selection.ENDINGS}"
 )
 @selection.jobs_argument
-@click.option("--snapshot", default="latest", show_default=True, metavar="ID", help="The snapshot to recover.")
+@click.option(
+    "--snapshot",
+    default="latest",
+    show_default=True,
+    metavar="ID",
+    callback=selection.filled,
+    help="The snapshot to recover.",
+)
 @output_options
 @language_option
 @pass_application
@@ -43,7 +50,7 @@ def drill(application: Application, names: Sequence[str], every: bool, snapshot:
     columns = {
         Text("快照", "snapshot"): lambda outcome: (outcome.snapshot or "—")[:8],
         Text("比对", "compared"): lambda outcome: selection.size(outcome.details.get("bytes_compared")),
-        Text("差异", "differences"): lambda outcome: outcome.details.get("differences", "—"),
+        Text("差异", "differences"): lambda outcome: selection.number(outcome.details.get("differences")),
         Text("实测恢复点", "RPO"): lambda outcome: _against(outcome.details, "rpo"),
         Text("实测恢复时间", "RTO"): lambda outcome: _against(outcome.details, "rto"),
     }

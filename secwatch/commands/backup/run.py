@@ -38,7 +38,7 @@ def run(application: Application, names: Sequence[str], every: bool, output: Out
             outcomes.append(run_job(surroundings, job, on_progress))
     columns = {
         Text("快照", "snapshot"): lambda outcome: (outcome.snapshot or "—")[:8],
-        Text("文件", "files"): lambda outcome: "—" if outcome.files is None else outcome.files,
+        Text("文件", "files"): lambda outcome: selection.number(outcome.files),
         Text("总量", "size"): lambda outcome: selection.size(outcome.bytes),
         Text("新增", "added"): lambda outcome: selection.size(outcome.bytes_added),
         Text("用时", "time"): lambda outcome: in_words(outcome.seconds),

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from secwatch.commands.application import Application
-from secwatch.core.errors import ExitCode, SecwatchError, combine
+from secwatch.core.errors import ExitCode, SecwatchError, UsageProblem, combine
 from secwatch.core.model import Text
 from secwatch.system import console
 from secwatch.system.console import Output
 
 if TYPE_CHECKING:
-    from backup.model import Job, OnProgress, Outcome
+    from backup.model import Job, Outcome
+    from backup.progress import OnProgress
     from backup.session import Surroundings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -33,6 +35,25 @@ def jobs_argument(function: Function) -> Function:
     """Add `JOB…` and --all; the command gets `names` and `every`."""
     function = click.argument("names", nargs=-1, metavar="[JOB]...")(function)
     return click.option("--all", "every", is_flag=True, help="Every job of the configuration.")(function)
+
+
+def filled(_context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Return what an option was given. Raise UsageProblem for nothing at all: a script's variable was not set."""
+    if value == "":
+        raise UsageProblem(f"{parameter.opts[0]} is empty", "give it a value, or leave it out")
+    return value
+
+
+def state_alerts(application: Application) -> None:
+    """Make alerts of what the verbs found, so that it is seen at once and not at the next warning."""
+    from secwatch.bridge import pull_anomalies
+
+    pull_anomalies(application.database, datetime.now(UTC))
+
+
+def number(value: int | None) -> object:
+    """Return a number; a dash for none."""
+    return "—" if value is None else value
 
 
 def configured(application: Application) -> Mapping[str, Job]:
@@ -99,13 +120,14 @@ def finish(
     title: Text,
     columns: Mapping[Text, Callable[[Outcome], object]],
 ) -> int:
-    """Show outcomes as a table or JSON, say what failed on standard error, and return the exit code.
+    """Make alerts of what was found, show outcomes, say what failed on standard error, and return the exit code.
 
     columns are those after job and result. One failed job is reported as the error that it is,
     several with one sentence each.
     """
     from rich.text import Text as Styled
 
+    state_alerts(application)
     language = application.language
     styles = {True: "green", False: "bold red"}
     heads = [Text("作业", "job"), Text("结果", "result"), *columns]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,7 @@ def status(application: Application, check: bool, output: Output) -> int:
     now = datetime.now(UTC)
     statuses = overview(application.database, jobs, now)
     record_overdue(application.database, statuses, now)
+    selection.state_alerts(application)
     language = application.language
     heads = [
         Text("作业", "job"),
@@ -62,9 +64,29 @@ def status(application: Application, check: bool, output: Output) -> int:
     rows = [_row(item, language, now) for item in statuses]
     title = Text("备份状态", "Backup jobs").to(language)
     picture = table(title, [head.to(language) for head in heads], rows)
-    show(output, {"items": [item.as_item() for item in statuses]}, picture)
+    show(output, {"items": [item.as_item() for item in statuses]}, picture, *_notes(statuses, language))
     red = any(item.state is State.RED for item in statuses)
     return int(ExitCode.PROOF if check and red else ExitCode.DONE)
+
+
+def _notes(statuses: Sequence[JobStatus], language: Language) -> list[str]:
+    """What no column has room for."""
+    notes = []
+    for item in statuses:
+        name, missing, future = item.job.name, item.missing_snapshots, item.future_snapshots
+        if missing:
+            gone = Text(
+                f"{name}：{missing} 个快照已从备份库中消失",
+                f"{name}: {missing} snapshots have gone from the repository",
+            )
+            notes.append(gone.to(language))
+        if future:
+            ahead = Text(
+                f"{name}：{future} 个快照的时间在未来，请校正时钟",
+                f"{name}: {future} snapshots are dated in the future: set the clock right",
+            )
+            notes.append(ahead.to(language))
+    return notes
 
 
 def _row(item: JobStatus, language: Language, now: datetime) -> tuple[object, ...]:
