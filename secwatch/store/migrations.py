@@ -22,6 +22,12 @@ def content(database: Database) -> None:
         database.execute(statement)
 
 
+@MIGRATIONS(name="0003_taken_severity")
+def taken_severity(database: Database) -> None:
+    """A warning knows how severe an alert was when it took it in: one that got worse is taken in again."""
+    database.execute("ALTER TABLE warning_alerts ADD COLUMN severity INTEGER NOT NULL DEFAULT 0")
+
+
 _BEGINNING = """
 CREATE TABLE organisations (
     code TEXT PRIMARY KEY,

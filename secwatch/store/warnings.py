@@ -43,6 +43,7 @@ INSERT INTO temp.pending SELECT id, organisation, detection, last_seen FROM aler
 WHERE severity >= ? AND NOT EXISTS (
     SELECT 1 FROM warning_alerts JOIN warnings ON warnings.id = warning_alerts.warning_id
     WHERE warning_alerts.alert_id = alerts.id AND warning_alerts.last_seen >= alerts.last_seen
+      AND warning_alerts.severity >= alerts.severity
       AND warnings.organisation IS alerts.organisation)
 """
 _PENDING_GROUP = """
@@ -118,9 +119,9 @@ def _facts(database: Database, condition: str, values: Mapping[str, Any]) -> Fac
 def take_in(database: Database, warning: int, group: Group) -> int:
     """Let a warning take in the group's pending alerts and return how many they were."""
     done = database.execute(
-        "INSERT INTO warning_alerts (warning_id, alert_id, last_seen)"
-        f" SELECT :warning, alerts.id, alerts.last_seen {_PENDING_GROUP}"
-        " ON CONFLICT DO UPDATE SET last_seen = excluded.last_seen",
+        "INSERT INTO warning_alerts (warning_id, alert_id, last_seen, severity)"
+        f" SELECT :warning, alerts.id, alerts.last_seen, alerts.severity {_PENDING_GROUP}"
+        " ON CONFLICT DO UPDATE SET last_seen = excluded.last_seen, severity = excluded.severity",
         {"warning": warning, **_values(group)},
     )
     return done.rowcount

@@ -94,6 +94,17 @@ def test_an_alert_that_goes_on_moves_its_warning(database: Database) -> None:
     assert (len(warning.alerts), warning.last_seen) == (1, NOW)
 
 
+def test_an_alert_that_got_worse_raises_its_warning(database: Database) -> None:
+    """A capture read late makes an alert worse without a later moment: its warning must notice."""
+    record(database, finding(severity=Severity.MEDIUM))
+    assert run(database).drafted
+    [before] = warnings.select(database)
+    record(database, finding(severity=Severity.CRITICAL, count=10, new_count=10))
+    assert run(database, NOW + HOUR).updated
+    [after] = warnings.select(database)
+    assert after.level.rank > before.level.rank
+
+
 def test_after_expiry_a_new_warning_is_drafted(database: Database) -> None:
     """Even for the very same alert, if it was seen again since; the old one stays as it was."""
     record(database, finding(suppress_seconds=10**7))
