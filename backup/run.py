@@ -16,7 +16,6 @@ from backup.model import (
     Result,
     Snapshot,
     SnapshotRecord,
-    Unreadable,
 )
 from backup.progress import OnProgress, ignore_progress
 from backup.restic import verbs
@@ -88,11 +87,10 @@ def _refuse_circle(job: Job) -> None:
 def _make(
     surroundings: Surroundings, job: Job, restic: Restic, present: Sequence[Path], on_progress: OnProgress
 ) -> _Made:
-    one_file_system = files.one_file_system(job.sources, job.name)
+    one_file_system, exclude = files.one_file_system(job.sources, job.name), files.exclude_patterns(job.sources)
     roots = [path for path in files.roots(job.sources) if path in present]
     known = capture.known_hashes(_last_manifest(surroundings, job))
     before = capture.look(roots, one_file_system, known)
-    exclude = files.exclude_patterns(job.sources)
     answer = with_patience(
         restic,
         lambda: verbs.backup(
@@ -113,7 +111,7 @@ def _make(
     with manifest.ManifestWriter(surroundings.manifests(job), roots) as writer:
         captured = capture.describe(writer, roots, one_file_system, before, known, sampling, held)
         digest = writer.keep(snapshot.id)
-    vanished = _vanished(answer.unreadable) if answer.unreadable_count == len(answer.unreadable) else 0
+    vanished = _vanished(answer)
     unexplained = captured.absent if not exclude and not answer.unreadable_count and not before.unreadable else 0
     unreadable = answer.unreadable_count - vanished + unexplained
     return _Made(
@@ -161,9 +159,11 @@ def _entries(restic: Restic, snapshot: Snapshot) -> set[int]:
     return held
 
 
-def _vanished(items: Sequence[Unreadable]) -> int:
+def _vanished(answer: verbs.BackupAnswer) -> int:
     """A file that was removed while the backup ran is no failure: busy systems do it all the time."""
-    return sum(1 for item in items if item.path.startswith("/") and not os.path.lexists(item.path))
+    if answer.unreadable_count != len(answer.unreadable):
+        return 0
+    return sum(1 for item in answer.unreadable if item.path.startswith("/") and not os.path.lexists(item.path))
 
 
 def _done(surroundings: Surroundings, job: Job, made: _Made, missing: list[str]) -> Done:
