@@ -68,6 +68,14 @@ def workspace(tmp_path: Path) -> Path:
     return directory
 
 
+def skip_unless_others_can_run() -> None:
+    """Skip a test that becomes another user where that user cannot reach the checkout and its Python."""
+    for path in (ROOT / "cli.py", Path(sys.executable)):
+        command = ["setpriv", "--reuid=65534", "--clear-groups", "test", "-r", str(path)]
+        if os.geteuid() != 0 or subprocess.run(command, check=False).returncode:
+            pytest.skip("needs root, and a checkout that other users can read")
+
+
 def real_data() -> Path | None:
     """Return the folder with real captures, or None where it is absent."""
     place = Path(os.environ.get("SECWATCH_TEST_DATA", ROOT.parent / "shared" / "data"))

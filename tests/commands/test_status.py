@@ -9,12 +9,11 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
 from sqlite_utils import Database
 
 from secwatch.core.model import Finding, Origin, Severity, Text
 from secwatch.store import alerts
-from tests.conftest import ROOT, run_secwatch
+from tests.conftest import ROOT, run_secwatch, skip_unless_others_can_run
 
 NOW = datetime.now(UTC)
 
@@ -81,11 +80,9 @@ def test_a_monitor_is_told_unknown_whatever_fails(workspace: Path) -> None:
     assert (broken.code, broken.stdout.split(" - ")[0], broken.stdout.count("\n")) == (3, "SECWATCH UNKNOWN", 1)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
 def test_a_monitor_without_permission_is_told_unknown(tmp_path: Path) -> None:
     """The usual nagios user may not read the state."""
-    if subprocess.run(["setpriv", "--reuid=65534", "test", "-r", ROOT / "cli.py"], check=False).returncode:
-        pytest.skip("other users cannot read this checkout")
+    skip_unless_others_can_run()
     tmp_path.chmod(0o755)
     workspace = tmp_path / "city"
     run_secwatch("init", workspace)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, skip_unless_others_can_run
 
 PROGRAM = "from secwatch.sensor import kernels; print(kernels.CACHE)"
 
@@ -55,8 +55,8 @@ def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
     assert "belongs to another user" in refused.stderr
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a service user")
 def test_a_service_user_without_a_home() -> None:
+    skip_unless_others_can_run()
     cache = Path(tempfile.mkdtemp())  # not below a directory that only root may enter
     os.chown(cache, 12345, 12345)
     program = (
