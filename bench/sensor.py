@@ -14,7 +14,7 @@ from pathlib import Path
 from bench.measure import Contender, machine, run_in_turn, table
 
 ROOT = Path(__file__).resolve().parent.parent
-WORK = ROOT / "bench" / "work"
+WORK = ROOT / "bench" / "captures"
 # scapy reads some thousand packets a second: it gets a shorter capture, and its rate is compared.
 SCAPY_PACKETS = 60_000
 SCAPY = (

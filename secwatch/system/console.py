@@ -37,7 +37,6 @@ class Output:
     """How a command shows its result, as the shared output options said."""
 
     json: bool = False
-    lines: bool = False
     path: str | None = None
     colour: bool = True
     quiet: bool = False
