@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -98,3 +99,23 @@ def test_the_locks_are_hash_locked_and_name_no_host() -> None:
         assert pins
         assert "://" not in text
         assert all(line.endswith("\\") for line in pins), "a requirement without a hash"
+
+
+def test_a_bundle_for_another_processor_holds_wheels_for_it(tmp_path: Path) -> None:
+    """Made on one machine for the other: what has no wheel there (boreal on aarch64) is left out."""
+    other = "aarch64" if platform.machine() == "x86_64" else "x86_64"
+    target = tmp_path / "other.tar"
+    made = subprocess.run(
+        ["packaging/bundle", sys.executable, target, "3.12", other],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, made.stderr
+    with tarfile.open(target) as archive:
+        wheels = [name for name in archive.getnames() if name.endswith(".whl")]
+    assert any(name.endswith(f"{other}.whl") for name in wheels)
+    assert not any(name.endswith(f"{platform.machine()}.whl") for name in wheels)
+    assert any("boreal" in name for name in wheels) is (other == "x86_64")
+    assert f"restic for {other} is not put in" in made.stderr
