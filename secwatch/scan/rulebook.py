@@ -17,7 +17,6 @@ from secwatch.scan.rule import Rule, scale
 from secwatch.scan.sources import RuleFile
 
 AUTO = "auto"
-ENGINE_CHOICES = (AUTO, "yara", "boreal")
 # Raise it when what is kept changes its form.
 FORMAT = 1
 

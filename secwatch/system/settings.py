@@ -89,13 +89,11 @@ class FilesSource(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True,
 
 
 class Policy(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """[backup.defaults] and [backup.jobs.NAME.policy]: targets and retention of a job."""
+    """[backup.defaults] and [backup.jobs.NAME.policy]: targets of a job."""
 
     every: Duration = "24h"
     rpo: Duration = "24h"
     rto: Duration = "4h"
-    keep_within: Duration = "30d"
-    keep_last: Positive = 7
     compression: Literal["auto", "off", "max"] = "auto"
     manifest: Literal["sample", "full"] = "sample"
 
