@@ -209,7 +209,7 @@ def run(
       secwatch detect run my_detection
     """
     from secwatch.detect.catalogue import load
-    from secwatch.pipeline import reevaluate
+    from secwatch.pipeline.read import reevaluate
 
     found = load(application.place)
     chosen = [found.find(name) for name in identifiers] or found.enabled(application.settings.detect)

@@ -17,7 +17,7 @@ from secwatch.core.model import Text
 from secwatch.system.console import Output, announce, note, progress, show, table
 
 if TYPE_CHECKING:
-    from secwatch.pipeline import ReadSummary
+    from secwatch.pipeline.read import ReadSummary
 
 EXIT_CODES = "Exit codes: 0 done, 3 something could not be read or evaluated, 11 another run is writing."
 
@@ -70,7 +70,7 @@ def read(application: Application, files: tuple[str, ...], again: bool, output: 
       secwatch sense read monday.pcap tuesday.pcap.gz
       secwatch alerts list
     """
-    from secwatch.pipeline import read_inputs
+    from secwatch.pipeline.read import read_inputs
 
     with progress("sense", output) as line:
         summary = read_inputs(

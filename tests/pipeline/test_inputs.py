@@ -14,7 +14,7 @@ from sqlite_utils import Database
 from secwatch import pipeline
 from secwatch.core.ownership import Ownership
 from secwatch.detect import catalogue
-from secwatch.pipeline import ReadSummary, read_inputs
+from secwatch.pipeline.read import ReadSummary, read_inputs
 from secwatch.sensor.reader import FlowReader
 from secwatch.store import alerts, backlog
 from secwatch.store.migrations import MIGRATIONS

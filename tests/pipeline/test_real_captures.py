@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from secwatch.core.ownership import Ownership
-from secwatch.pipeline import read_inputs
+from secwatch.pipeline.read import read_inputs
 from secwatch.store import alerts
 from secwatch.store.migrations import MIGRATIONS
 from secwatch.system.database import open_database

@@ -1,0 +1,1 @@
+"""The loop: sensor batches → lake → detect → store."""
