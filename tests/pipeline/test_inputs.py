@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from sqlite_utils import Database
 
-from secwatch import pipeline
 from secwatch.core.ownership import Ownership
 from secwatch.detect import catalogue
+from secwatch.pipeline import read as pipeline
 from secwatch.pipeline.read import ReadSummary, read_inputs
 from secwatch.sensor.reader import FlowReader
 from secwatch.store import alerts, backlog
