@@ -45,11 +45,11 @@ def reference() -> str:
 
 def columns() -> str:
     """Return the tables of the lake, and the functions for queries, as Markdown."""
-    from secwatch.core.columns import TABLES
+    from secwatch.core.tables import TABLES
     from secwatch.lake.macros import MACROS
 
     parts = [
-        "# Columns\n\nMade from `secwatch/core/columns.py` by `make docs`; do not edit. Times are UTC. Detections see"
+        "# Columns\n\nMade from `secwatch/core/tables/` by `make docs`; do not edit. Times are UTC. Detections see"
         " one more column, `fresh`: whether the row is new in this window.\n"
     ]
     for table in TABLES.values():

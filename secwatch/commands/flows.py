@@ -84,7 +84,7 @@ def tables(application: Application, output: Output) -> None:
     Example:
       secwatch flows tables
     """
-    from secwatch.core.columns import TABLES
+    from secwatch.core.tables import TABLES
     from secwatch.lake.macros import MACROS
 
     items = [

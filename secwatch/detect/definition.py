@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from secwatch.core.columns import TABLES
 from secwatch.core.model import Text
+from secwatch.core.tables import TABLES
 
 MAX_BYTES = 256 << 10
 MAX_LIST_LINES = 100_000

@@ -9,7 +9,7 @@ import nanoarrow
 import numpy
 from nanoarrow.c_array_stream import CArrayStream
 
-from secwatch.core.columns import Column, ColumnBatch, Kind, Table, TextColumn, TextsColumn
+from secwatch.core.columns import Column, ColumnBatch, Kind, NumbersColumn, Table, TextColumn, TextsColumn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +28,7 @@ _TYPES = {
     **{kind: arrow for kind, (arrow, _) in _NUMBERS.items()},
     Kind.TEXT: nanoarrow.string(),
     Kind.TEXTS: nanoarrow.list_(nanoarrow.string()),
+    Kind.NUMBERS: nanoarrow.list_(nanoarrow.uint32()),
     Kind.BOOLEAN: nanoarrow.bool_(),
 }
 
@@ -57,7 +58,7 @@ def _column(column: Column, batch: ColumnBatch) -> Any:
         raise ValueError(f"{batch.table}: the column {column.name} is missing")
     if isinstance(data, TextColumn):
         return _texts(data, batch.rows, column.name, empty_is_null=True)
-    if isinstance(data, TextsColumn):
+    if isinstance(data, TextsColumn | NumbersColumn):
         return _lists(data, batch.rows, column.name)
     if data.shape != (batch.rows,):
         raise ValueError(f"{batch.table}.{column.name}: {data.shape} instead of {batch.rows} rows")
@@ -84,13 +85,19 @@ def _texts(data: TextColumn, rows: int, name: str, *, empty_is_null: bool) -> An
     return nanoarrow.c_array_from_buffers(nanoarrow.string(), rows, buffers, null_count=nulls)
 
 
-def _lists(data: TextsColumn, rows: int, name: str) -> Any:
+def _lists(data: TextsColumn | NumbersColumn, rows: int, name: str) -> Any:
     """An empty list is NULL, as an empty text is: the sensor saw none."""
-    count = _check_offsets(data.offsets, rows, None, name)
-    values = _texts(data.values, max(count, len(data.values.offsets) - 1), name, empty_is_null=False)
+    if isinstance(data, NumbersColumn):
+        _check_offsets(data.offsets, rows, len(data.values), name)
+        numbers = numpy.ascontiguousarray(data.values, dtype=numpy.uint32)
+        values = nanoarrow.c_array_from_buffers(nanoarrow.uint32(), len(numbers), [None, numbers], null_count=0)
+        kind = _TYPES[Kind.NUMBERS]
+    else:
+        count = _check_offsets(data.offsets, rows, None, name)
+        values = _texts(data.values, max(count, len(data.values.offsets) - 1), name, empty_is_null=False)
+        kind = _TYPES[Kind.TEXTS]
     offsets = numpy.ascontiguousarray(data.offsets, dtype=numpy.int32)
     validity, nulls = _validity(offsets[1:] == offsets[:-1])
-    kind = nanoarrow.list_(nanoarrow.string())
     return nanoarrow.c_array_from_buffers(kind, rows, [validity, offsets], children=[values], null_count=nulls)
 
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import duckdb
 
-from secwatch.core.columns import TABLES, Table
+from secwatch.core.columns import Table
+from secwatch.core.tables import TABLES
 from secwatch.lake.macros import MACROS
 from secwatch.lake.protocol import File
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy
 
-from secwatch.core.columns import TABLES, Column, ColumnBatch, ColumnData, Kind, TextColumn, TextsColumn
+from secwatch.core.columns import Column, ColumnBatch, ColumnData, Kind, NumbersColumn, TextColumn, TextsColumn
 from secwatch.core.moments import from_text, to_microseconds
+from secwatch.core.tables import TABLES
 
 _NUMPY: dict[Kind, Any] = {
     Kind.TIME: numpy.int64,
@@ -63,6 +64,11 @@ def _column(column: Column, values: Sequence[Any]) -> ColumnData:
         offsets = numpy.zeros(len(lists) + 1, numpy.int32)
         numpy.cumsum([len(item) for item in lists], out=offsets[1:])
         return TextsColumn(offsets, text_column([text for item in lists for text in item]))
+    if column.kind is Kind.NUMBERS:
+        numbers = [list(value or ()) for value in values]
+        offsets = numpy.zeros(len(numbers) + 1, numpy.int32)
+        numpy.cumsum([len(item) for item in numbers], out=offsets[1:])
+        return NumbersColumn(offsets, numpy.array([value for item in numbers for value in item], numpy.uint32))
     if column.kind is Kind.TIME:
         return numpy.array([_microseconds(value) for value in values], numpy.int64)
     return numpy.array([0 if value is None else value for value in values], _NUMPY[column.kind])

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import duckdb
 
-from secwatch.core.columns import TABLES
+from secwatch.core.tables import TABLES
 from secwatch.lake.protocol import Needs, Sweep, Watch
 from secwatch.lake.shelf import SECOND, Shelf, between
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from secwatch.core.columns import TABLES, Table
+from secwatch.core.columns import Table
+from secwatch.core.tables import TABLES
 from secwatch.lake.engine import names
 from secwatch.lake.protocol import Sweep, Watch
 

@@ -13,9 +13,10 @@ from types import TracebackType
 import duckdb
 import numpy
 
-from secwatch.core.columns import TABLES, ColumnBatch, TextColumn, TextsColumn
+from secwatch.core.columns import ColumnBatch, NumbersColumn, TextColumn, TextsColumn
 from secwatch.core.errors import SecwatchError
 from secwatch.core.moments import from_microseconds
+from secwatch.core.tables import TABLES
 from secwatch.lake.arrow import ArrowSource
 from secwatch.system.paths import prepare
 
@@ -140,6 +141,8 @@ def _size(batch: ColumnBatch) -> int:
             total += data.offsets.nbytes + data.data.nbytes
         elif isinstance(data, TextsColumn):
             total += data.offsets.nbytes + data.values.offsets.nbytes + data.values.data.nbytes
+        elif isinstance(data, NumbersColumn):
+            total += data.offsets.nbytes + data.values.nbytes
         else:
             total += data.nbytes
     return total

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from secwatch.core.columns import TABLES, ColumnBatch, ColumnData, TextColumn, TextsColumn
-from secwatch.sensor import names
+from secwatch.core.columns import ColumnBatch, ColumnData, TextColumn, TextsColumn
+from secwatch.core.tables import TABLES
+from secwatch.sensor import gathering, names
 from secwatch.sensor.events import Fingerprints
 from secwatch.sensor.kernels import columns as kernels
 from secwatch.sensor.kernels import dns, http, tls
@@ -16,17 +17,20 @@ from secwatch.sensor.kernels.state import (
     ARENA,
     EVENTS,
     FINISHED,
-    KIND_DNS,
-    KIND_HTTP,
-    KIND_TLS,
     NONE16,
     REASONS,
+    SERVICE_DNS,
+    SERVICE_HTTP,
+    SERVICE_TLS,
+    SERVICES,
+    TUNNELS,
     Records,
     SensorState,
 )
 from secwatch.sensor.kernels.tcp import CONNECTION_STATES
+from secwatch.sensor.messages import MessageStage
 
-_KIND_TABLES = ((KIND_DNS, "dns"), (KIND_TLS, "tls"), (KIND_HTTP, "http"))
+_OWN_TABLES = (SERVICE_DNS, SERVICE_TLS, SERVICE_HTTP)  # whose rows kernels write
 
 
 class BatchMaker:
@@ -35,8 +39,9 @@ class BatchMaker:
     def __init__(self, state: SensorState):
         self._state = state
         self._fingerprints = Fingerprints()
+        self._messages = MessageStage()
         self._words = np.zeros(80, np.uint32)
-        self.event_counts = {"dns": 0, "tls": 0, "http": 0}
+        self.event_counts: dict[str, int] = {}
 
     def drain(self) -> Iterator[ColumnBatch]:
         """Yield one batch per table that has rows, and mark the output as empty."""
@@ -45,11 +50,16 @@ class BatchMaker:
         batches = []
         if finished:
             batches.append(self._flows(self._state.finished[:finished]))
-        for kind, table in _KIND_TABLES:
-            rows = np.flatnonzero(self._state.events["kind"][:events] == kind)
-            if len(rows):
-                self.event_counts[table] += len(rows)
-                batches.append(self._events(table, rows))
+        kinds = self._state.events["kind"][:events]
+        for kind in np.flatnonzero(np.bincount(kinds, minlength=len(SERVICES))).tolist():
+            rows = np.flatnonzero(kinds == kind)
+            if kind in _OWN_TABLES:
+                batches.append(self._events(SERVICES[kind], rows))
+            else:
+                batches.extend(self._message_batches(kind, rows))
+        for batch in batches:
+            if batch.table != "flows":
+                self.event_counts[batch.table] = self.event_counts.get(batch.table, 0) + batch.rows
         control[[FINISHED, EVENTS, ARENA]] = 0
         yield from batches
 
@@ -60,10 +70,10 @@ class BatchMaker:
             "first_seen": records["first"].copy(),
             "last_seen": records["last"].copy(),
             **self._ends(records),
-            "transport": from_codes(records["protocol"], names.transport),
+            "transport": gathering.from_codes(records["protocol"], names.transport),
             "ip_protocol": records["protocol"].copy(),
-            "service": from_codes(names.services(records, payload), names.SERVICES.__getitem__),
-            "connection_state": from_codes(records["state"], CONNECTION_STATES.__getitem__),
+            "service": gathering.from_codes(names.services(records, payload), names.SERVICES.__getitem__),
+            "connection_state": gathering.from_codes(records["state"], CONNECTION_STATES.__getitem__),
             "history": self._histories(records),
         }
         columns["destination_port"] = np.where(icmp, records["icmp_code"], records["destination_port"])
@@ -72,8 +82,14 @@ class BatchMaker:
             columns[f"{side}_bytes"] = records[f"{side}_bytes"].copy()
             columns[f"{side}_payload_bytes"] = records[f"{side}_payload"].copy()
             columns[f"{side}_tcp_flags"] = records[f"{side}_flags"].copy()
-        columns["vlan"] = records["vlan"].copy()
-        columns["export_reason"] = from_codes(records["reason"], REASONS.__getitem__)
+            columns[f"{side}_retransmissions"] = records[f"{side}_retransmissions"].copy()
+            columns[f"{side}_first_payload_bytes"] = records[f"{side}_first_payload"].copy()
+            columns[f"{side}_ttl"] = records[f"{side}_ttl"].copy()
+        for name in ("vlan", "outer_vlan", "tunnel_id"):
+            columns[name] = records[name].copy()
+        columns["tunnel"] = gathering.from_codes(records["tunnel"], TUNNELS.__getitem__)
+        columns["service_seen"] = records["service"] > 0
+        columns["export_reason"] = gathering.from_codes(records["reason"], REASONS.__getitem__)
         return _batch("flows", len(records), columns, {})
 
     def _events(self, table: str, rows: NDArray[np.int64]) -> ColumnBatch:
@@ -82,16 +98,16 @@ class BatchMaker:
         nulls: dict[str, NDArray[np.bool_]] = {}
         if table == "dns":
             answered = records["round_trip"] >= 0
-            columns["transport"] = from_codes(records["protocol"], names.transport)
+            columns["transport"] = gathering.from_codes(records["protocol"], names.transport)
             columns["transaction_id"] = records["number"].copy()
             columns["query"] = self._texts(rows, dns.QUERY_TEXT)
-            columns["query_type"] = from_codes(records["code"], names.query_type)
-            columns["response_code"] = from_codes(records["answer"], names.response_code)
+            columns["query_type"] = gathering.from_codes(records["code"], names.query_type)
+            columns["response_code"] = gathering.from_codes(records["answer"], names.response_code)
             columns["answers"] = self._lists(rows, dns.ANSWERS_TEXT)
             columns["round_trip_seconds"] = np.where(answered, records["round_trip"] / 1e6, 0.0)
             nulls["round_trip_seconds"] = ~answered
         elif table == "tls":
-            columns["version"] = from_codes(records["answer"], names.tls_version)
+            columns["version"] = gathering.from_codes(records["answer"], names.tls_version)
             columns["cipher"] = self._ciphers(records)
             columns["server_name"] = self._texts(rows, tls.NAME_TEXT)
             columns["application_protocols"] = self._lists(rows, tls.PROTOCOLS_TEXT)
@@ -107,6 +123,21 @@ class BatchMaker:
             nulls["status_code"] = unanswered
             columns["content_type"] = self._texts(rows, http.TYPE_TEXT)
         return _batch(table, len(rows), columns, nulls)
+
+    def _message_batches(self, kind: int, events: NDArray[np.int64]) -> Iterator[ColumnBatch]:
+        """Yield the rows that parsers make of messages, a batch a table."""
+        arena = self._state.arena[: int(self._state.control[ARENA])].tobytes()
+        for table, rows in self._messages.rows(self._state, kind, events, arena).items():
+            records = self._state.events[np.array(rows.events, np.int64)]
+            columns, nulls = rows.columns(table)
+            columns |= {"time": records["time"].copy(), **self._ends(records)}
+            columns["transport"] = gathering.from_codes(records["protocol"], names.transport)
+            yield _batch(table, len(records), columns, nulls)
+
+    @property
+    def malformed(self) -> Mapping[str, int]:
+        """Messages that the parsers refused, by cause."""
+        return self._messages.malformed
 
     def _ends(self, records: Records) -> dict[str, ColumnData]:
         rows = len(records)
@@ -129,7 +160,7 @@ class BatchMaker:
 
     def _texts(self, rows: NDArray[np.int64], column: int) -> TextColumn:
         starts, lengths = self._state.text_starts[rows, column], self._state.text_lengths[rows, column]
-        return _gather(self._state.arena, starts, lengths)
+        return gathering.gather(self._state.arena, starts, lengths)
 
     def _lists(self, rows: NDArray[np.int64], column: int) -> TextsColumn:
         starts, lengths = self._state.text_starts[rows, column], self._state.text_lengths[rows, column]
@@ -137,38 +168,21 @@ class BatchMaker:
         items = kernels.count_items(self._state.arena, starts, lengths, offsets)
         item_starts, item_lengths = np.zeros(items, np.int64), np.zeros(items, np.int64)
         kernels.find_items(self._state.arena, starts, lengths, item_starts, item_lengths)
-        return TextsColumn(offsets, _gather(self._state.arena, item_starts, item_lengths))
+        return TextsColumn(offsets, gathering.gather(self._state.arena, item_starts, item_lengths))
 
     def _ciphers(self, records: Records) -> TextColumn:
         chosen = np.where(records["answer"] == NONE16, -1, records["code"].astype(np.int64))
-        return from_codes(chosen, names.cipher)
+        return gathering.from_codes(chosen, names.cipher)
 
 
 def _batch(table: str, rows: int, columns: dict[str, ColumnData], nulls: dict[str, NDArray[np.bool_]]) -> ColumnBatch:
-    """Return the columns in the order of the table; KeyError if one is missing."""
-    return ColumnBatch(table, rows, {column.name: columns[column.name] for column in TABLES[table].columns}, nulls)
-
-
-def from_codes(codes: NDArray[np.generic], name: Callable[[int], str]) -> TextColumn:
-    """Return the text of every code; `name` is asked once per distinct code."""
-    distinct, places = np.unique(codes, return_inverse=True)
-    return from_choices([name(int(code)) for code in distinct], places)
-
-
-def from_choices(texts: Sequence[str], places: NDArray[np.integer]) -> TextColumn:
-    """Return a column of the texts at these places of `texts`."""
-    encoded = [text.encode() for text in texts]
-    lengths = np.array([len(text) for text in encoded], np.int64)
-    starts = np.cumsum(lengths) - lengths
-    arena = np.frombuffer(bytearray(b"".join(encoded)), np.uint8)
-    return _gather(arena, starts[places], lengths[places])
-
-
-def _gather(source: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> TextColumn:
-    offsets = np.zeros(len(starts) + 1, np.int32)
-    arena = np.empty(int(lengths.sum()), np.uint8)
-    kernels.gather(source, starts, lengths, offsets, arena)
-    return TextColumn(offsets, arena)
+    """Return the columns in the order of the table; those that nothing fills are NULL."""
+    ordered: dict[str, ColumnData] = {}
+    for column in TABLES[table].columns:
+        ordered[column.name] = columns[column.name] if column.name in columns else gathering.empty(column, rows)
+        if column.nullable and column.name not in nulls:
+            nulls[column.name] = np.ones(rows, np.bool_)
+    return ColumnBatch(table, rows, ordered, nulls)
 
 
 def _addresses(records: Records, side: str) -> TextColumn:

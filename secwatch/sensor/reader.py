@@ -131,7 +131,7 @@ class FlowReader:
     @property
     def counters(self) -> SensorCounters:
         """The counters so far; final when `batches` is exhausted."""
-        return make_counters(self._state, self._maker.event_counts, self._damage)
+        return make_counters(self._state, self._maker.event_counts, {**self._maker.malformed, **self._damage})
 
     @property
     def progress(self) -> tuple[int, int | None]:

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secwatch.core.columns import TABLES, ColumnBatch, TextColumn
+from secwatch.core.columns import ColumnBatch, TextColumn
+from secwatch.core.tables import TABLES
 from secwatch.lake.rows import batch_of
 from secwatch.lake.write import Writer, files_on_disk, remove_unrecorded
 

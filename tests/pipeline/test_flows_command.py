@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from secwatch.core.tables import TABLES
 from tests.conftest import Run
 from tests.pipeline.captures import write_scan
 
@@ -52,6 +53,6 @@ def test_a_refused_query_is_an_error(city: Path, secwatch: Secwatch) -> None:
 
 def test_tables_name_every_column(city: Path, secwatch: Secwatch) -> None:
     tables = secwatch("-w", city, "flows", "tables", "--json").json
-    assert [item["table"] for item in tables["items"]] == ["flows", "dns", "tls", "http"]
+    assert [item["table"] for item in tables["items"]] == list(TABLES)
     assert all(column["meaning"] for item in tables["items"] for column in item["columns"])
     assert "registered_domain(name)" in {item["signature"] for item in tables["functions"]}

@@ -7,7 +7,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from secwatch.core.columns import TABLES, ColumnBatch, ColumnData, Kind, TextColumn, TextsColumn
+from secwatch.core.columns import ColumnBatch, ColumnData, NumbersColumn, TextColumn, TextsColumn
+from secwatch.core.tables import TABLES
+from secwatch.sensor import gathering
 from secwatch.sensor.reader import FlowReader, SensorCounters, SensorSettings
 
 Row = dict[str, Any]
@@ -17,13 +19,16 @@ Row = dict[str, Any]
 class Reading:
     """All rows of a capture by table, and the final counters."""
 
-    flows: list[Row]
-    dns: list[Row]
-    tls: list[Row]
-    http: list[Row]
+    tables: dict[str, list[Row]]
     counters: SensorCounters
     identity: str
     largest_batch: int
+
+    def __getattr__(self, table: str) -> list[Row]:
+        """The rows of a table."""
+        if table not in TABLES:
+            raise AttributeError(table)
+        return self.tables[table]
 
 
 def texts(column: TextColumn) -> list[str]:
@@ -38,6 +43,9 @@ def _values(column: ColumnData) -> list[Any]:
     if isinstance(column, TextsColumn):
         values = texts(column.values)
         return [values[start:end] for start, end in pairwise(column.offsets.tolist())]
+    if isinstance(column, NumbersColumn):
+        numbers = column.values.tolist()
+        return [numbers[start:end] for start, end in pairwise(column.offsets.tolist())]
     return list(column.tolist())
 
 
@@ -49,9 +57,8 @@ def rows_of(batch: ColumnBatch) -> list[Row]:
     for column in table.columns:
         assert len(values[column.name]) == batch.rows
         data = batch.columns[column.name]
-        if not isinstance(data, TextColumn | TextsColumn):
-            widths = {Kind.TIME: "<i8", Kind.UINT8: "|u1", Kind.UINT16: "<u2", Kind.UINT64: "<u8", Kind.DOUBLE: "<f8"}
-            assert data.dtype.str == widths[column.kind], column.name
+        if not isinstance(data, TextColumn | TextsColumn | NumbersColumn):
+            assert data.dtype == gathering.NUMPY[column.kind], column.name
             assert data.flags.c_contiguous, column.name
         if column.nullable:
             values[column.name] = [
@@ -70,7 +77,7 @@ def read(path: Path | str, settings: SensorSettings | None = None) -> Reading:
             rows[batch.table] += rows_of(batch)
             largest = max(largest, batch.rows)
         counters, identity = reader.counters, reader.identity
-    return Reading(rows["flows"], rows["dns"], rows["tls"], rows["http"], counters, identity, largest)
+    return Reading(rows, counters, identity, largest)
 
 
 def accounted(reading: Reading) -> bool:

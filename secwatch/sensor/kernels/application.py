@@ -16,8 +16,6 @@ from secwatch.sensor.kernels.reads import Bytes, big16, big32, byte, signed
 from secwatch.sensor.kernels.records import CLIENT_HELLO_SEEN, SERVER_HELLO_SEEN
 from secwatch.sensor.kernels.rows import new_row
 from secwatch.sensor.kernels.state import (
-    KIND_HTTP,
-    KIND_TLS,
     MALFORMED_DNS,
     MALFORMED_TLS,
     MOST_PIPELINED,
@@ -75,7 +73,7 @@ def see_tcp(state: SensorState, data: Bytes, number: int, packet: Record, from_s
         if slot["collecting"] == 1 and (slot["from_source"] == 1) == from_source:
             if signed(slot["sequence"]) == signed(packet["sequence"]):
                 start = _collect(state, place, data, start, end, packet)
-                if slot["kind"] == KIND_HTTP and slot["collecting"] == 0:
+                if slot["kind"] == SERVICE_HTTP and slot["collecting"] == 0:
                     _requests(state, data, number, packet, from_source, start)
                 return
             behind = (signed(slot["sequence"]) - signed(packet["sequence"])) & 0xFFFFFFFF
@@ -114,7 +112,7 @@ def _tls(state: SensorState, data: Bytes, number: int, packet: Record, from_sour
         wanted = 5 + big16(data, start + 3)
         if byte(data, start + 7) * 256 + byte(data, start + 8) + 9 > wanted:
             slot["cut"] = 1  # goes on in a second record
-        slot["kind"] = KIND_TLS
+        slot["kind"] = SERVICE_TLS
         slot["wanted"] = wanted
         slot["collecting"] = 1
         _collect(state, place, data, start, end, packet)
@@ -128,12 +126,12 @@ def _tls(state: SensorState, data: Bytes, number: int, packet: Record, from_sour
         row = signed(-1)
         while place >= 0:
             slot = state.slots[np.uint64(place)]
-            if slot["kind"] == KIND_TLS and (slot["from_source"] == 1) != from_source:
+            if slot["kind"] == SERVICE_TLS and (slot["from_source"] == 1) != from_source:
                 row = waiting_row(state, place)
                 break
             place = signed(slot["next"])
         if row < 0:
-            row = new_row(state, flow, KIND_TLS, packet["time"], not from_source)
+            row = new_row(state, flow, SERVICE_TLS, packet["time"], not from_source)
         record = state.events[np.uint64(row)]
         record["answer"] = version
         record["code"] = cipher
@@ -164,7 +162,7 @@ def _requests(state: SensorState, data: Bytes, number: int, packet: Record, from
         state.flows[np.uint64(number)]["service"] = SERVICE_HTTP
         place = take(state, number, packet["time"], from_source)
         slot = state.slots[np.uint64(place)]
-        slot["kind"] = KIND_HTTP
+        slot["kind"] = SERVICE_HTTP
         slot["wanted"] = HEAD_BYTES
         slot["collecting"] = 1
         start = _collect(state, place, data, start, end, packet)
@@ -187,7 +185,7 @@ def _collect(state: SensorState, place: int, data: Bytes, start: int, end: int, 
     taken = store(state, place, data, start, end)
     length = before + taken
     wanted = signed(slot["wanted"])
-    if slot["kind"] == KIND_HTTP:
+    if slot["kind"] == SERVICE_HTTP:
         stop = head_end(state.slot_data, base + max(before - 3, 0), base + length)
         if stop >= 0:
             slot["length"] = stop - base

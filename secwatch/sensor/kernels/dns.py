@@ -7,7 +7,7 @@ import numpy as np
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.reads import Bytes, big16, big32, big64, byte, signed
 from secwatch.sensor.kernels.rows import new_row, set_text
-from secwatch.sensor.kernels.state import ARENA, KIND_DNS, Record, SensorState
+from secwatch.sensor.kernels.state import ARENA, SERVICE_DNS, Record, SensorState
 from secwatch.sensor.kernels.text import put, put_decimal, put_escaped, put_ipv4, put_ipv6
 
 QUERY_TEXT, ANSWERS_TEXT = 0, 1
@@ -191,7 +191,7 @@ def dns_row(
             query_end = place
             kind = big16(data, offset)
         offset += 4
-    row = new_row(state, flow, KIND_DNS, time, client_is_source)
+    row = new_row(state, flow, SERVICE_DNS, time, client_is_source)
     record = state.events[np.uint64(row)]
     record["number"] = big16(data, start)
     record["code"] = kind

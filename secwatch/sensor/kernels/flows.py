@@ -237,3 +237,13 @@ def _clear(flow: Record, packet: Record) -> None:
     flow["was_closed"] = 0
     flow["service"] = 0
     flow["seen"] = 0
+    flow["messages"] = 0
+    flow["source_retransmissions"] = 0
+    flow["destination_retransmissions"] = 0
+    flow["source_first_payload"] = 0
+    flow["destination_first_payload"] = 0
+    flow["source_ttl"] = 0
+    flow["destination_ttl"] = 0
+    flow["outer_vlan"] = 0
+    flow["tunnel"] = 0
+    flow["tunnel_id"] = 0

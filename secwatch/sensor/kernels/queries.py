@@ -15,7 +15,6 @@ from secwatch.sensor.kernels.records import FRAMED
 from secwatch.sensor.kernels.sequence import NEXT, difference
 from secwatch.sensor.kernels.state import (
     EVENTS,
-    KIND_DNS,
     MALFORMED_DNS,
     MOST_PIPELINED,
     PIPELINED_SKIPPED,
@@ -44,7 +43,7 @@ def take_message(
         flow["service"] = SERVICE_DNS
         place = take(state, number, packet["time"], from_source)
         store(state, place, data, start, stop)
-        state.slots[np.uint64(place)]["kind"] = KIND_DNS
+        state.slots[np.uint64(place)]["kind"] = SERVICE_DNS
         state.slots[np.uint64(place)]["number"] = identifier
         if big16(data, start + 4) > 1:  # only the first question is kept
             state.slot_data[np.uint64(place * SLOT_BYTES + 4)] = 0
@@ -53,7 +52,7 @@ def take_message(
     place = signed(flow["waiting_head"])
     while place >= 0:
         slot = state.slots[np.uint64(place)]
-        if slot["kind"] == KIND_DNS and slot["number"] == identifier and (slot["from_source"] == 1) != from_source:
+        if slot["kind"] == SERVICE_DNS and slot["number"] == identifier and (slot["from_source"] == 1) != from_source:
             break
         place = signed(slot["next"])
     time = signed(packet["time"])

@@ -7,7 +7,8 @@ import numpy as np
 # Bits of a flow's `seen`. Of each side, the source's first: its sequence numbers are known; there is
 # a gap below them; where its DNS messages begin is known.
 CLIENT_HELLO_SEEN, SERVER_HELLO_SEEN = 1, 2
-NUMBERED, GAP, FRAMED = 4, 16, 64  # of the source; of the destination twice that
+NUMBERED, GAP, FRAMED, COLLECTING = 4, 16, 64, 256  # of the source; of the destination twice that
+PHASE, PHASE_2 = 1024, 2048  # free for the protocol of the flow: what its conversation has come to
 
 FLOW = np.dtype(
     [
@@ -34,10 +35,18 @@ FLOW = np.dtype(
         ("tag", "u4"),
         ("source_next", "u4"),
         ("destination_next", "u4"),
+        ("source_retransmissions", "u4"),
+        ("destination_retransmissions", "u4"),
+        ("tunnel_id", "u4"),
         ("source_port", "u2"),
         ("destination_port", "u2"),
         ("vlan", "u2"),
+        ("outer_vlan", "u2"),
+        ("source_first_payload", "u2"),
+        ("destination_first_payload", "u2"),
         ("waiting", "u2"),
+        ("messages", "u2"),
+        ("seen", "u2"),
         ("icmp_code", "u1"),
         ("protocol", "u1"),
         ("version", "u1"),
@@ -49,7 +58,9 @@ FLOW = np.dtype(
         ("destination_state", "u1"),
         ("was_closed", "u1"),
         ("service", "u1"),
-        ("seen", "u1"),
+        ("source_ttl", "u1"),
+        ("destination_ttl", "u1"),
+        ("tunnel", "u1"),
         ("history_length", "u1"),
         ("reason", "u1"),
         ("state", "u1"),
@@ -82,9 +93,13 @@ PACKET = np.dtype(
         ("payload_end", "i8"),
         ("payload_length", "i8"),
         ("sequence", "u4"),
+        ("tunnel_id", "u4"),
         ("source_port", "u2"),
         ("destination_port", "u2"),
         ("vlan", "u2"),
+        ("outer_vlan", "u2"),
+        ("ttl", "u1"),
+        ("tunnel", "u1"),
         ("icmp_code", "u1"),
         ("protocol", "u1"),
         ("version", "u1"),
@@ -124,11 +139,15 @@ EVENT = np.dtype(
         ("source_low", "u8"),
         ("destination_high", "u8"),
         ("destination_low", "u8"),
+        ("value", "u8"),
+        ("size", "u4"),
         ("source_port", "u2"),
         ("destination_port", "u2"),
         ("number", "u2"),
         ("code", "u2"),
         ("answer", "u2"),
+        ("flag", "u1"),
+        ("detail", "u1"),
         ("kind", "u1"),
         ("protocol", "u1"),
         ("version", "u1"),
@@ -136,3 +155,6 @@ EVENT = np.dtype(
     ],
     align=True,
 )
+
+# Texts of an event whose messages are read by `secwatch.sensor.protocols`: the bytes of both sides.
+REQUEST_TEXT, RESPONSE_TEXT = 0, 1

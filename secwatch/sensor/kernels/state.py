@@ -109,10 +109,25 @@ LISTS = 4
 REASONS = ("end", "idle", "active", "evicted", "flush")
 END, IDLE, ACTIVE, EVICTED, FLUSH = range(5)
 
-SERVICES = ("", "dns", "tls", "http", "ssh")
-NO_SERVICE, SERVICE_DNS, SERVICE_TLS, SERVICE_HTTP, SERVICE_SSH = range(5)
-
-KIND_DNS, KIND_TLS, KIND_HTTP = range(1, 4)
+# What a flow speaks, and the kind of an event: one list for both.
+SERVICES = (
+    *("", "dns", "tls", "http", "ssh", "ftp", "smtp", "stratum"),
+    *("smb", "dce_rpc", "kerberos", "rdp", "ldap", "dhcp", "quic", "icmp", "arp"),
+)
+NO_SERVICE, SERVICE_DNS, SERVICE_TLS, SERVICE_HTTP, SERVICE_SSH, SERVICE_FTP, SERVICE_SMTP, SERVICE_STRATUM = range(8)
+(
+    SERVICE_SMB,
+    SERVICE_DCE_RPC,
+    SERVICE_KERBEROS,
+    SERVICE_RDP,
+    SERVICE_LDAP,
+    SERVICE_DHCP,
+    SERVICE_QUIC,
+    SERVICE_ICMP,
+    SERVICE_ARP,
+) = range(8, 17)
+TUNNELS = ("", "gre", "erspan", "ip-in-ip", "vxlan", "geneve", "pppoe", "mpls")
+NO_TUNNEL, GRE, ERSPAN, IP_IN_IP, VXLAN, GENEVE, PPPOE, MPLS = range(8)
 TEXTS = 5  # text columns of an event row at most
 NONE16 = 0xFFFF
 

@@ -15,13 +15,13 @@ from secwatch.sensor.kernels.reads import Bytes, signed
 from secwatch.sensor.kernels.rows import new_row
 from secwatch.sensor.kernels.state import (
     FREE_SLOT,
-    KIND_DNS,
-    KIND_HTTP,
-    KIND_TLS,
     MALFORMED_DNS,
     MALFORMED_TLS,
     NEWEST_SLOT,
     OLDEST_SLOT,
+    SERVICE_DNS,
+    SERVICE_HTTP,
+    SERVICE_TLS,
     SLOT_BYTES,
     SLOTS_EVICTED,
     TRUNCATED_CLIENT_HELLO,
@@ -127,12 +127,12 @@ def waiting_row(state: SensorState, place: int) -> int:
     start = place * SLOT_BYTES
     end = start + signed(slot["length"])
     row = signed(-1)
-    if kind == KIND_DNS:
+    if kind == SERVICE_DNS:
         if not dns_row(state, flow, state.slot_data, start, end, slot["time"], -1, client_is_source):
             state.causes[MALFORMED_DNS] += 1
     else:
         row = new_row(state, flow, signed(kind), slot["time"], client_is_source)
-        if kind == KIND_TLS:
+        if kind == SERVICE_TLS:
             whole = client_hello(state, row, state.slot_data, start, end)
             if slot["cut"] == 1 or slot["collecting"] == 1:
                 state.causes[TRUNCATED_CLIENT_HELLO] += 1
@@ -167,12 +167,12 @@ def answer_http(
     row = signed(-1)
     while place >= 0:
         slot = state.slots[np.uint64(place)]
-        if slot["kind"] == KIND_HTTP and (slot["from_source"] == 1) != from_source:
+        if slot["kind"] == SERVICE_HTTP and (slot["from_source"] == 1) != from_source:
             row = waiting_row(state, place)
             break
         place = signed(slot["next"])
     if row < 0:
-        row = new_row(state, flow, KIND_HTTP, time, not from_source)
+        row = new_row(state, flow, SERVICE_HTTP, time, not from_source)
     record: Record = state.events[np.uint64(row)]
     record["answer"] = code
     response_texts(state, row, data, start, end)

@@ -1,0 +1,77 @@
+"""Gathering: columns from few distinct values and the place of each row's value among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secwatch.core.columns import Column, ColumnData, Kind, NumbersColumn, TextColumn, TextsColumn
+from secwatch.sensor.kernels import columns as kernels
+from secwatch.sensor.kernels.state import Records
+
+NUMPY: dict[Kind, Any] = {
+    Kind.TIME: np.int64,
+    Kind.BOOLEAN: np.bool_,
+    Kind.UINT8: np.uint8,
+    Kind.UINT16: np.uint16,
+    Kind.UINT32: np.uint32,
+    Kind.UINT64: np.uint64,
+    Kind.DOUBLE: np.float64,
+}
+_ADDRESSES = ("source_high", "source_low", "destination_high", "destination_low")
+_KEY = (*_ADDRESSES, "source_port", "destination_port", "protocol")
+
+
+def from_codes(codes: NDArray[np.generic], name: Callable[[int], str]) -> TextColumn:
+    """Return the text of every code; `name` is asked once per distinct code."""
+    distinct, places = np.unique(codes, return_inverse=True)
+    return from_choices([name(int(code)) for code in distinct], places)
+
+
+def from_choices(texts: Sequence[str], places: NDArray[np.integer]) -> TextColumn:
+    """Return a column of the texts at these places of `texts`."""
+    encoded = [text.encode(errors="replace") for text in texts]
+    lengths = np.array([len(text) for text in encoded], np.int64)
+    starts = np.cumsum(lengths) - lengths
+    arena = np.frombuffer(bytearray(b"".join(encoded)), np.uint8)
+    return gather(arena, starts[places], lengths[places])
+
+
+def gather(source: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> TextColumn:
+    """Return the spans source[start:start + length] as a column."""
+    offsets = np.zeros(len(starts) + 1, np.int32)
+    arena = np.empty(int(lengths.sum()), np.uint8)
+    kernels.gather(source, starts, lengths, offsets, arena)
+    return TextColumn(offsets, arena)
+
+
+def spread(lengths: Sequence[int], places: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return, for lists of these lengths laid end to end, the items of the lists at `places`, and their offsets."""
+    sizes = np.array(lengths, np.int64)
+    begins = (np.cumsum(sizes) - sizes)[places]
+    chosen = sizes[places]
+    offsets = np.zeros(len(places) + 1, np.int32)
+    np.cumsum(chosen, out=offsets[1:])
+    items = np.arange(int(chosen.sum()), dtype=np.int64) + np.repeat(begins - offsets[:-1], chosen)
+    return items, offsets
+
+
+def empty(column: Column, rows: int) -> ColumnData:
+    """Return a column without values."""
+    offsets = np.zeros(rows + 1, np.int32)
+    nothing = np.zeros(0, np.uint8)
+    if column.kind is Kind.TEXT:
+        return TextColumn(offsets, nothing)
+    if column.kind is Kind.TEXTS:
+        return TextsColumn(offsets, TextColumn(np.zeros(1, np.int32), nothing))
+    if column.kind is Kind.NUMBERS:
+        return NumbersColumn(offsets, np.zeros(0, np.uint32))
+    return np.zeros(rows, NUMPY[column.kind])
+
+
+def flow_key(record: Records) -> bytes:
+    """Return what tells the flow of an event (an array of one record) from others."""
+    return b"".join(record[name].tobytes() for name in _KEY)

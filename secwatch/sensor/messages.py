@@ -1,0 +1,146 @@
+"""The stage that turns messages into rows: parsers are asked once per distinct content, columns are gathered."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from secwatch.core.columns import Column, ColumnData, Kind, NumbersColumn, TextsColumn
+from secwatch.core.tables import TABLES
+from secwatch.sensor import gathering
+from secwatch.sensor.kernels.records import REQUEST_TEXT, RESPONSE_TEXT
+from secwatch.sensor.kernels.state import SERVICES, SensorState
+from secwatch.sensor.protocols.registry import REMEMBERING, STATELESS
+from secwatch.sensor.protocols.row import Conversation, Malformed, Parse, Row, Value
+
+_REMEMBERED = 16384  # distinct exchanges of one service whose rows are kept
+_CONVERSATIONS = 16384  # flows whose parsers keep a memory; the one that was silent for longest forgets
+_GIVEN = frozenset(
+    ["time", "community_id", "source_address", "source_port", "destination_address", "destination_port", "transport"]
+)
+
+
+@dataclass
+class Rows:
+    """Rows of one table: `distinct` holds each kind of row once, row i is distinct[choices[i]] of event events[i]."""
+
+    distinct: list[Mapping[str, Value]] = field(default_factory=list)
+    choices: list[int] = field(default_factory=list)
+    events: list[int] = field(default_factory=list)
+
+    def columns(self, table: str) -> tuple[dict[str, ColumnData], dict[str, NDArray[np.bool_]]]:
+        """Return the columns that parsers give, and the masks of those that may be NULL."""
+        columns: dict[str, ColumnData] = {}
+        nulls: dict[str, NDArray[np.bool_]] = {}
+        places = np.array(self.choices, np.int64)
+        for column in TABLES[table].columns:
+            if column.name in _GIVEN:
+                continue
+            values = [row.get(column.name) for row in self.distinct]
+            columns[column.name] = _column(column, values, places)
+            if column.nullable:
+                nulls[column.name] = np.array([value is None for value in values], np.bool_)[places]
+        return columns, nulls
+
+
+class MessageStage:
+    """Asks the parsers; counts by cause what they refuse. Not for two threads."""
+
+    def __init__(self) -> None:
+        self.malformed: dict[str, int] = {}
+        self._known: dict[str, dict[tuple[bytes, bytes], Sequence[Row] | None]] = {name: {} for name in STATELESS}
+        self._conversations: OrderedDict[tuple[str, bytes], Conversation] = OrderedDict()
+
+    def rows(self, state: SensorState, kind: int, events: NDArray[np.int64], arena: bytes) -> dict[str, Rows]:
+        """Return the rows that the events of one kind give, by table. `arena` holds the texts of the state."""
+        service = SERVICES[kind]
+        tables: dict[str, Rows] = {}
+        places: dict[int, list[tuple[Rows, int]]] = {}
+        kept: list[Sequence[Row]] = []  # keeps the ids in `places` from being used again
+        for event, request, response in _exchanges(state, events, arena):
+            if service in STATELESS:
+                found = self._stateless(service, STATELESS[service], request, response)
+            else:
+                found = self._remembering(service, state.events[event : event + 1], request, response)
+            if found is None:
+                self.malformed[f"malformed_{service}"] = self.malformed.get(f"malformed_{service}", 0) + 1
+                continue
+            known = places.get(id(found))
+            if known is None:
+                kept.append(found)
+                known = places[id(found)] = []
+                for row in found:
+                    rows = tables.setdefault(row.table, Rows())
+                    known.append((rows, len(rows.distinct)))
+                    rows.distinct.append(row.values)
+            for rows, choice in known:
+                rows.choices.append(choice)
+                rows.events.append(event)
+        return tables
+
+    def _stateless(self, service: str, parse: Parse, request: bytes, response: bytes) -> Sequence[Row] | None:
+        known = self._known[service]
+        content = request, response
+        if content not in known:
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            known[content] = _ask(parse, request, response)
+        return known[content]
+
+    def _remembering(
+        self, service: str, record: NDArray[np.void], request: bytes, response: bytes
+    ) -> Sequence[Row] | None:
+        key = service, gathering.flow_key(record)
+        conversation = self._conversations.get(key)
+        if conversation is None:
+            if len(self._conversations) >= _CONVERSATIONS:
+                self._conversations.popitem(last=False)
+            conversation = self._conversations[key] = REMEMBERING[service]()
+        else:
+            self._conversations.move_to_end(key)
+        return _ask(conversation.parse, request, response)
+
+
+def _ask(parse: Parse, request: bytes, response: bytes) -> Sequence[Row] | None:
+    """Return the rows of an exchange, None if it is malformed."""
+    try:
+        return tuple(parse(request, response))
+    except Malformed:
+        return None
+
+
+def _exchanges(state: SensorState, events: NDArray[np.int64], arena: bytes) -> Iterable[tuple[int, bytes, bytes]]:
+    """Yield (event, request, response) for every event."""
+    starts, lengths = state.text_starts[events], state.text_lengths[events]
+    requests = starts[:, REQUEST_TEXT]
+    responses = starts[:, RESPONSE_TEXT]
+    bounds = zip(
+        events.tolist(),
+        requests.tolist(),
+        (requests + lengths[:, REQUEST_TEXT]).tolist(),
+        responses.tolist(),
+        (responses + lengths[:, RESPONSE_TEXT]).tolist(),
+        strict=True,
+    )
+    for event, start, end, answer_start, answer_end in bounds:
+        yield event, arena[start:end], arena[answer_start:answer_end]
+
+
+def _column(column: Column, values: Sequence[Value], places: NDArray[np.int64]) -> ColumnData:
+    """Return the values at these places as a column."""
+    if column.kind is Kind.TEXT:
+        return gathering.from_choices([str(value or "") for value in values], places)
+    if column.kind in (Kind.TEXTS, Kind.NUMBERS):
+        lists = [list(value) if isinstance(value, tuple | list) else [] for value in values]
+        items, offsets = gathering.spread([len(item) for item in lists], places)
+        flat = [item for chosen in lists for item in chosen]
+        if column.kind is Kind.NUMBERS:
+            return NumbersColumn(offsets, np.array(flat, np.uint32)[items])
+        return TextsColumn(offsets, gathering.from_choices([str(item) for item in flat], items))
+    numbers: NDArray[Any] = np.array([0 if value is None else value for value in values], gathering.NUMPY[column.kind])
+    return numbers[places]
