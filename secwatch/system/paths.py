@@ -48,6 +48,11 @@ class Place:
         return self.state / "lake"
 
     @property
+    def evidence(self) -> Path:
+        """Packets that live capture keeps for a while."""
+        return self.state / "evidence"
+
+    @property
     def detections(self) -> Path:
         """The user's own detections."""
         return self.configuration / "detections"

@@ -1,7 +1,7 @@
-"""Finding the packets in a block of a pcap or pcapng file. The capture ring will get its own finder.
+"""Finding the packets in a block of a pcap or pcapng file. The capture ring has its own finder (ring.py).
 
-A finder fills an index (offset, captured length, wire length, time, link type) that the rest of
-the sensor reads; it never looks into a packet.
+A finder fills an index (offset, captured length, wire length, time, link type, VLAN tag) that the
+rest of the sensor reads; it never looks into a packet.
 """
 
 from __future__ import annotations
@@ -33,8 +33,11 @@ NEED_MORE, INDEX_FULL, CORRUPT = range(3)
     INTERFACES,  # pcapng: interfaces of this section so far
     SECTIONS,  # pcapng: section headers so far
     TIME,  # pcapng: of the last packet that had one
+    LEFT,  # ring: packets of the block that no index has taken yet
+    INTERFACE,  # ring: which of the captured interfaces the block came from, from 0
+    SKIP_OUTGOING,  # ring: 1 if packets that this machine sends come a second time, as received ones
     FILE_SIZE,
-) = range(9)
+) = range(12)
 NO_TIME = -1  # of a packet whose interface the file does not describe
 
 
@@ -46,6 +49,7 @@ class PacketIndex(NamedTuple):
     wire: NDArray[Any]
     times: NDArray[Any]  # microseconds since 1970
     links: NDArray[Any]
+    vlans: NDArray[Any]  # the tag that the network card took out, EtherType << 16 | tag; 0 for none
     file: NDArray[Any]  # (FILE_SIZE,)
     interfaces: NDArray[Any]  # (MOST_INTERFACES, 4): link, resolution exponent, base 2, offset s
 
@@ -58,6 +62,7 @@ def new_index() -> PacketIndex:
         wire=np.zeros(INDEX_ROWS, np.int64),
         times=np.zeros(INDEX_ROWS, np.int64),
         links=np.zeros(INDEX_ROWS, np.int64),
+        vlans=np.zeros(INDEX_ROWS, np.int64),
         file=np.zeros(FILE_SIZE, np.int64),
         interfaces=np.zeros((MOST_INTERFACES, 4), np.int64),
     )

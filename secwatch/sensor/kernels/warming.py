@@ -13,6 +13,7 @@ from secwatch.sensor.kernels.columns import (
     write_histories,
 )
 from secwatch.sensor.kernels.index import index_pcap, index_pcapng, new_index
+from secwatch.sensor.kernels.packets import SUMS, WISH_SIZE, choose, write_blocks
 from secwatch.sensor.kernels.state import new_state
 from secwatch.sensor.kernels.track import flush, track
 
@@ -36,6 +37,8 @@ def run_all() -> None:
     for records in (flows, events):
         write_addresses(records["version"], records["source_high"], records["source_low"], offsets, data)
         write_community_ids(records, offsets, data, words)
+    write_blocks(data, index, 0, 0, 0, 1, data, data.view(np.uint32), np.zeros(SUMS, np.int64))
+    choose(state, data, index, 0, np.zeros(WISH_SIZE, np.uint64), data, words, none)
     write_histories(flows["history_early"], flows["history_late"], offsets, data)
     gather(data, none, none, offsets, data)
     count_items(data, none, none, offsets)
