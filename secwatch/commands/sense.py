@@ -26,11 +26,14 @@ _LABELS = {
     "packets": Text("报文", "packets"),
     "bytes": Text("字节", "bytes"),
     "flows": Text("网络流", "flows"),
+    "flows_only": Text("方式", "mode"),
     "not_ip": Text("非 IP 报文", "packets that are not IP"),
     "dropped": Text("丢失报文", "packets dropped"),
     "alerts": Text("告警 (新增或更新)", "alerts opened or added to"),
     "seconds": Text("用时", "time"),
 }
+
+_NO_EVENTS = Text("仅网络流：不解析载荷，无协议事件", "flows only: no payload was looked into, no protocol events")
 
 # How a file can be damaged; the sensor counts these beside the packets it cannot decode.
 _DAMAGE = {
@@ -56,14 +59,16 @@ def command() -> None:
 @command.command(epilog=EXIT_CODES)
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--again", is_flag=True, help="Read inputs anew that were read before, and replace what they gave.")
+@click.option("--flows-only", is_flag=True, help="Look into no payload: flows, and no protocol events. Fast.")
 @language_option
 @output_options
 @pass_application
-def read(application: Application, files: tuple[str, ...], again: bool, output: Output) -> int:
+def read(application: Application, files: tuple[str, ...], again: bool, flows_only: bool, output: Output) -> int:
     """Read capture files (pcap, pcapng; plain, gzip, zstd; - for standard input).
 
     Flows and protocol events go into the lake, the detections look at what is new, and what they
-    state becomes alerts. Reading the same bytes twice adds nothing.
+    state becomes alerts. Reading the same bytes twice adds nothing. What was read with --flows-only is
+    read anew, and replaced, when it is read without it.
 
     \b
     Example:
@@ -80,6 +85,7 @@ def read(application: Application, files: tuple[str, ...], again: bool, output: 
             application.ownership,
             files,
             again=again,
+            flows_only=flows_only,
             on_progress=lambda path, done, total: line.update(done, total, Path(path).name),
             now=lambda: datetime.now(UTC),
         )
@@ -95,7 +101,8 @@ def read(application: Application, files: tuple[str, ...], again: bool, output: 
     for problem in (*summary.problems, *(text for item in summary.inputs for text in item.problems)):
         note(f"secwatch: not evaluated: {problem}")
     tell = show if summary.alerts else announce
-    tell(output, as_data(summary), *_renderables(summary, application))
+    data = as_data(summary) | {"flows_only": flows_only}
+    tell(output, data, *_renderables(summary, data, application))
     return ExitCode.INCOMPLETE if summary.incomplete or any(damaged.values()) else ExitCode.DONE
 
 
@@ -118,9 +125,8 @@ def as_data(summary: ReadSummary) -> dict[str, Any]:
     }
 
 
-def _renderables(summary: ReadSummary, application: Application) -> list[Any]:
+def _renderables(summary: ReadSummary, data: dict[str, Any], application: Application) -> list[Any]:
     language = application.language
-    data = as_data(summary)
     words = {
         "read": Text("已读", "read"),
         "known": Text("以前已读", "read before"),
@@ -131,6 +137,8 @@ def _renderables(summary: ReadSummary, application: Application) -> list[Any]:
     separator = "、" if language == "zh" else ", "
     inputs = separator.join(f"{count} {words[kind].to(language)}" for kind, count in counts.items() if count)
     rows: list[tuple[str, str]] = [(_LABELS["inputs"].to(language), inputs)]
+    if data["flows_only"]:
+        rows.append((_LABELS["flows_only"].to(language), _NO_EVENTS.to(language)))
     rows.extend((_LABELS[name].to(language), f"{data[name]:,}") for name in ("packets", "bytes", "flows"))
     rows.extend((name, f"{count:,}") for name, count in data["events"].items())
     rows.extend((_LABELS[name].to(language), f"{data[name]:,}") for name in ("not_ip", "dropped") if data[name])

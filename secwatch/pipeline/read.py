@@ -6,14 +6,11 @@ is killed in between leaves files that no row names; the next run removes them.
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
-from typing import Any
 
 from secwatch.core import durations
 from secwatch.core.errors import SecwatchError, UnreadableInput
@@ -22,8 +19,8 @@ from secwatch.detect import catalogue, evaluate
 from secwatch.detect.definition import Definition
 from secwatch.detect.recorded import Evaluator
 from secwatch.lake.write import Segment, Writer, remove_unrecorded
-from secwatch.sensor.content import Content
-from secwatch.sensor.pcapfile import quick_identity
+from secwatch.pipeline.conveyor import convey
+from secwatch.pipeline.identity import beginnings, hint_of, is_one_of
 from secwatch.sensor.reader import FlowReader, SensorCounters, SensorSettings
 from secwatch.store import alerts, backlog
 from secwatch.store import lake as store
@@ -103,6 +100,7 @@ def read_inputs(
     paths: Sequence[str],
     *,
     again: bool = False,
+    flows_only: bool = False,
     on_progress: OnProgress | None = None,
     now: Callable[[], datetime],
 ) -> ReadSummary:
@@ -110,12 +108,14 @@ def read_inputs(
 
     An input whose very bytes were read before adds nothing; with `again` it is read anew and replaces
     what it gave; so does one that begins with the whole content of inputs read before, compressed or not:
-    a capture that has grown. An input that fails does not stop the others. `on_progress` gets the path and how many
-    of its bytes are done, of how many if that is known. Raise Locked if another run is writing.
+    a capture that has grown. With flows_only no payload is looked into: there are no events, and only
+    detections over flows see anything; reading the input without it later replaces what it gave. An input
+    that fails does not stop the others. `on_progress` gets the path and how many of its bytes are done, of
+    how many if that is known. Raise Locked if another run is writing.
     """
     started = time.monotonic()
     results: list[InputResult] = []
-    sensor = sensor_settings(settings.sensor)
+    sensor = sensor_settings(settings.sensor, flows_only=flows_only)
     evaluator = Evaluator(place.lake, database, ownership, settings.detect)
     with lock.hold(place.runtime, LOCK, wait_seconds=LOCK_PATIENCE_SECONDS):
         remove_unrecorded(place.lake, store.recorded_paths(database))
@@ -187,31 +187,49 @@ class _Reading:
     definitions: Sequence[Definition]
     now: Callable[[], datetime]
 
+    @property
+    def flows_only(self) -> bool:
+        return self.sensor.flows_only
+
     def read(self, path: str, again: bool, on_progress: OnProgress | None) -> InputResult:
         started = time.monotonic()
         lake, database = self.evaluator.lake, self.evaluator.database
-        hint = _hint(path)
-        if hint and not again and _content_hash(path, store.identities_by_hint(database, hint)):
+        key = store.identity_key(database)
+        hint = hint_of(path)
+        if hint and not again and is_one_of(path, store.identities_by_hint(database, hint, self.flows_only), key):
             return InputResult(path, "known", seconds=time.monotonic() - started)
         prepare(lake)
         with Writer(lake) as writer:
-            with FlowReader(path, settings=self.sensor) as reader:
+            with FlowReader(path, settings=self.sensor, key=key) as reader:
                 similar = store.contents(database, reader.head)
                 reader.expect([item.length for item in similar])
-                for batch in reader.batches():
-                    writer.add(batch)
+
+                def say() -> None:
                     if on_progress is not None:
                         on_progress(path, *reader.progress)
+
+                convey(reader, writer.add, say)
                 counters, content = reader.counters, reader.content
-            begun = [item for item in similar if content.prefixes.get(item.length) == item.sha256]
+            begun = beginnings(path, content, similar)
             grown = [item for item in begun if item.length < content.length]
-            same = {item.id for item in begun if item.length == content.length}
+            same = {item.id: item.flows_only for item in begun if item.length == content.length}
             same.update(store.inputs_by_identity(database, reader.identity))
-            if same and not again:
+            # What was read for its flows only is read anew when more is wanted.
+            if not again and any(self.flows_only or not less for less in same.values()):
                 writer.discard()
                 return InputResult(path, "known", seconds=time.monotonic() - started)
             times = (self.now(), counters.first_time, counters.last_time)
-            read = store.ReadInput(reader.identity, hint, path, *times, asdict(counters), **_stored(content))
+            read = store.ReadInput(
+                reader.identity,
+                hint,
+                path,
+                *times,
+                asdict(counters),
+                content.head,
+                content.length,
+                content.tag,
+                self.flows_only,
+            )
             changed, problems = self._detect(read, writer.finish(), same, grown)
         return _result(path, counters, changed, problems, len(grown), time.monotonic() - started)
 
@@ -235,11 +253,7 @@ class _Reading:
             return self.evaluator.record(outcome, last, read.read_at), outcome.problems
 
 
-def _stored(content: Content) -> dict[str, Any]:
-    return {"content_head": content.head, "content_length": content.length, "content_sha256": content.sha256}
-
-
-def sensor_settings(configured: Sensor) -> SensorSettings:
+def sensor_settings(configured: Sensor, *, flows_only: bool = False) -> SensorSettings:
     """Return the sensor's bounds as the configuration states them. Raise SecwatchError for impossible ones."""
     other = durations.seconds(configured.other_idle)
     try:
@@ -249,27 +263,10 @@ def sensor_settings(configured: Sensor) -> SensorSettings:
             udp_idle_seconds=other,
             other_idle_seconds=other,
             active_seconds=durations.seconds(configured.active),
+            flows_only=flows_only,
         )
     except ValueError as error:
         raise SecwatchError(f"the table [sensor] of the configuration: {error}", "secwatch config show") from error
-
-
-def _hint(path: str) -> str:
-    """The quick identity; '' for what has none: standard input, a pipe, or what cannot be opened (said later)."""
-    if path == "-":
-        return ""
-    try:
-        return quick_identity(path)
-    except UnreadableInput:
-        return ""
-
-
-def _content_hash(path: str, candidates: frozenset[str]) -> bool:
-    """Return whether the file's bytes are those of a candidate; a hint alone is no proof."""
-    if not candidates:
-        return False
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() in candidates
 
 
 def _result(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,6 @@ from secwatch.sensor.events import Fingerprints
 from secwatch.sensor.kernels import columns as kernels
 from secwatch.sensor.kernels import dns, http, tls
 from secwatch.sensor.kernels.state import (
-    ARENA,
-    EVENTS,
-    FINISHED,
     NONE16,
     REASONS,
     SERVICE_DNS,
@@ -24,8 +21,10 @@ from secwatch.sensor.kernels.state import (
     SERVICE_TLS,
     SERVICES,
     TUNNELS,
+    Output,
     Records,
     SensorState,
+    hand_over,
 )
 from secwatch.sensor.kernels.tcp import CONNECTION_STATES
 from secwatch.sensor.messages import MessageStage
@@ -34,7 +33,7 @@ _OWN_TABLES = (SERVICE_DNS, SERVICE_TLS, SERVICE_HTTP)  # whose rows kernels wri
 
 
 class BatchMaker:
-    """Empties the output arrays of a sensor state into column batches. Not for two threads."""
+    """Makes column batches of what a sensor state has finished. Not for two threads."""
 
     def __init__(self, state: SensorState):
         self._state = state
@@ -45,23 +44,25 @@ class BatchMaker:
 
     def drain(self) -> Iterator[ColumnBatch]:
         """Yield one batch per table that has rows, and mark the output as empty."""
-        control = self._state.control
-        finished, events = int(control[FINISHED]), int(control[EVENTS])
+        yield from self.batches(hand_over(self._state))
+
+    def batches(self, output: Output) -> Sequence[ColumnBatch]:
+        """Return one batch per table that has rows; they share nothing with the arrays of the output."""
+        self._state = output.state
         batches = []
-        if finished:
-            batches.append(self._flows(self._state.finished[:finished]))
-        kinds = self._state.events["kind"][:events]
+        if output.flows:
+            batches.append(self._flows(self._state.finished[: output.flows]))
+        kinds = self._state.events["kind"][: output.events]
         for kind in np.flatnonzero(np.bincount(kinds, minlength=len(SERVICES))).tolist():
             rows = np.flatnonzero(kinds == kind)
             if kind in _OWN_TABLES:
                 batches.append(self._events(SERVICES[kind], rows))
             else:
-                batches.extend(self._message_batches(kind, rows))
+                batches.extend(self._message_batches(kind, rows, output.text))
         for batch in batches:
             if batch.table != "flows":
                 self.event_counts[batch.table] = self.event_counts.get(batch.table, 0) + batch.rows
-        control[[FINISHED, EVENTS, ARENA]] = 0
-        yield from batches
+        return batches
 
     def _flows(self, records: Records) -> ColumnBatch:
         icmp = (records["protocol"] == 1) | (records["protocol"] == 58)
@@ -124,9 +125,9 @@ class BatchMaker:
             columns["content_type"] = self._texts(rows, http.TYPE_TEXT)
         return _batch(table, len(rows), columns, nulls)
 
-    def _message_batches(self, kind: int, events: NDArray[np.int64]) -> Iterator[ColumnBatch]:
+    def _message_batches(self, kind: int, events: NDArray[np.int64], text: int) -> Iterator[ColumnBatch]:
         """Yield the rows that parsers make of messages, a batch a table."""
-        arena = self._state.arena[: int(self._state.control[ARENA])].tobytes()
+        arena = self._state.arena[:text].tobytes()
         for table, rows in self._messages.rows(self._state, kind, events, arena).items():
             records = self._state.events[np.array(rows.events, np.int64)]
             columns, nulls = rows.columns(table)

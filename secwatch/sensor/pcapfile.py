@@ -1,9 +1,8 @@
 """Opening capture files: pcap and pcapng, plain, gzip or zstd, from a path or standard input.
 
-Files are read in bounded blocks into two buffers that take turns, not mapped: a file that is cut
+Files are read in bounded blocks into one buffer, not mapped: a file that is cut
 short while it is read then ends early instead of killing the process (SIGBUS), plain and
-compressed files take the same way, and it was measured to be as fast. The content as stored is
-hashed on the side.
+compressed files take the same way, and it was measured to be as fast. What is read is tagged as it passes.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ import gzip
 import hashlib
 import io
 import os
+import secrets
 import stat
 import struct
 import sys
 import zlib
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, cast
@@ -26,7 +25,7 @@ from typing import Self, cast
 import zstandard
 
 from secwatch.core.errors import UnreadableInput
-from secwatch.sensor.content import HEAD_BYTES, Content, ContentHash, Hashing
+from secwatch.sensor.content import HEAD_BYTES, KEY_BYTES, Content, Source, Tagging, tag_of
 
 BLOCK_BYTES = 1 << 20  # fits the caches of a core with what the kernels keep: a tenth faster than 4 MiB
 _ZSTD_WINDOW = 1 << 27  # bytes of memory a zstd stream may ask for; what `zstd --long` writes
@@ -69,10 +68,11 @@ class CaptureFormat:
 
 
 class _Compressed(io.RawIOBase):
-    """The stored bytes below a decompressor: read in pieces that are hashed as they pass."""
+    """The stored bytes below a decompressor: read in pieces that are tagged as they pass."""
 
-    def __init__(self, source: Hashing, first: bytes):
+    def __init__(self, source: Source, tagging: Tagging, first: bytes):
         self._source = source
+        self._tagging = tagging
         self._first = first
 
     def readable(self) -> bool:
@@ -83,27 +83,27 @@ class _Compressed(io.RawIOBase):
         if self._first:
             size = min(len(view), len(self._first))
             view[:size], self._first = self._first[:size], self._first[size:]
-            return size
-        size = self._source.readinto(view)
-        self._source.hash_later(memoryview(bytes(view[:size])))
+        else:
+            size = self._source.readinto(view)
+        self._tagging.update(view[:size])
         return size
 
 
 class CaptureFile:
     """An open capture: its format, its bytes after decompression, its identity.
 
-    Raise UnreadableInput if it cannot be opened or is no capture. "-" is standard input.
+    `key` is what its tags are made with; tags under another key compare with nothing. Raise
+    UnreadableInput if it cannot be opened or is no capture. "-" is standard input.
     """
 
-    def __init__(self, path: str):
+    def __init__(self, path: str, key: bytes | None = None):
         self.path = path
-        self._source = Hashing(_open(path))
-        self.size: int | None = None
-        status = os.fstat(self._source._descriptor)
-        if stat.S_ISREG(status.st_mode):
-            self.size = status.st_size
+        self._key = secrets.token_bytes(KEY_BYTES) if key is None else key
+        self._source = Source(_open(path))
+        self.size = self._source.size
         self.damage: str | None = None
-        self._content = ContentHash()
+        self._stored, self._content = Tagging(self._key), Tagging(self._key)
+        self._ended = False
         try:
             self._stream, self._start = self._decompress()
             self.format = self._recognise()
@@ -151,30 +151,33 @@ class CaptureFile:
             except OSError as error:
                 raise UnreadableInput(f"{self._name} stopped being readable: {error.strerror}", _HINT) from error
             if not size:
+                self._ended = True
                 break
             filled += size
         return filled
 
     def expect(self, lengths: Sequence[int]) -> None:
-        """Keep the hash of the first so many bytes of the content too, before anything is hashed."""
+        """Keep the tags of the first so many bytes of the content too, before anything is tagged."""
         self._content.expect(lengths)
 
-    def hash_content(self, view: memoryview) -> Future[None]:
-        """Hash bytes that `read_into` returned. They must not change before the future is done."""
-        return self._source.later(self._content.update, view)
+    def tag(self, view: memoryview) -> None:
+        """Take bytes that `read_into` returned into the content's tag."""
+        self._content.update(view)
 
     def identity(self) -> tuple[str, Content]:
-        """Return the SHA-256 of the file as stored, reading what is left of it, and the content that was hashed.
+        """Return the tag of the file as stored, all of it, and the content that was tagged.
 
         Of a pipe only what was read counts, because it might never end.
         """
-        self._source.wait()
-        if self._stream is self._source:
-            self._source.hash = self._content.hash.copy()
-        buffer = bytearray(1 << 20)
-        while self.size is not None and (size := self._source.readinto(buffer)):
-            self._source.hash_later(memoryview(bytes(buffer[:size])))
-        return self._source.digest(), self._content.content(self.head)
+        content = self._content.content(self.head)
+        if self._stream is not self._source:
+            buffer = bytearray(1 << 20)
+            while self.size is not None and (size := self._source.readinto(buffer)):
+                self._stored.update(memoryview(buffer)[:size])
+            return self._stored.content(b"").tag, content
+        if self.size is None or self._ended:
+            return content.tag, content
+        return tag_of(self._source.descriptor, self._source.start, self._key), content
 
     @property
     def _name(self) -> str:
@@ -185,8 +188,7 @@ class CaptureFile:
         if not first:
             raise UnreadableInput(f"{self._name} is empty", "check that the capture was written")
         if first[:2] == b"\x1f\x8b" or first[:4] == b"\x28\xb5\x2f\xfd":
-            self._source.hash_later(memoryview(first))
-            below = io.BufferedReader(_Compressed(self._source, first), 1 << 18)
+            below = io.BufferedReader(_Compressed(self._source, self._stored, first), 1 << 18)
             if first[:2] == b"\x1f\x8b":
                 return cast(io.RawIOBase, gzip.GzipFile(fileobj=below)), b""
             reader = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
@@ -246,7 +248,7 @@ def _open(path: str) -> int:
     raise UnreadableInput(f"{path} is {what}, not a capture file", hint)
 
 
-def _read_exactly(source: Hashing, size: int) -> bytes:
+def _read_exactly(source: Source, size: int) -> bytes:
     buffer = bytearray(size)
     filled = 0
     while filled < size:

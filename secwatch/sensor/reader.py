@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -41,6 +40,7 @@ class SensorSettings:
     closed_seconds: int = 5
     active_seconds: int = 1800
     batch_rows: int = 1 << 16
+    flows_only: bool = False  # no payload is looked into: no events, services guessed by port
 
     def __post_init__(self) -> None:
         if not 16 <= self.max_flows <= 1 << 24:
@@ -63,7 +63,8 @@ class SensorSettings:
         """Return an empty sensor state with these bounds."""
         tcp, udp, other, closed, active = (seconds * 1_000_000 for seconds in self._seconds())
         event_rows = min(self.batch_rows, memory.EVENT_ROWS)
-        return memory.new_state(self.max_flows, self.batch_rows, (tcp, udp, other, closed, active), event_rows)
+        timeouts = (tcp, udp, other, closed, active)
+        return memory.new_state(self.max_flows, self.batch_rows, timeouts, event_rows, flows_only=self.flows_only)
 
 
 @dataclass(frozen=True)
@@ -102,18 +103,20 @@ class FlowReader:
     Raise UnreadableInput at once if the file cannot be opened or is no capture, and from
     `batches` if its link type is unknown or reading fails. Damage within the file is no error:
     all before it is read and it is counted in `counters.malformed` as truncated_file,
-    corrupt_record, corrupt_block or corrupt_compression.
+    corrupt_record, corrupt_block or corrupt_compression. `key` makes the identity and the tags of the
+    content; without one they compare with nothing.
     """
 
-    def __init__(self, path: str, *, settings: SensorSettings | None = None):
+    def __init__(self, path: str, *, settings: SensorSettings | None = None, key: bytes | None = None):
         settings = settings or SensorSettings()
-        self._capture = CaptureFile(path)
+        self._capture = CaptureFile(path, key)
         try:
             self._check_link_type()
         except UnreadableInput:
             self._capture.close()
             raise
         self._state = settings.new_state()
+        self._spare = memory.twin(self._state)
         self._index = finder.new_index()
         self._maker = BatchMaker(self._state)
         self._damage: dict[str, int] = {}
@@ -140,7 +143,7 @@ class FlowReader:
 
     @property
     def identity(self) -> str:
-        """SHA-256 of the file as stored. Raise RuntimeError before `batches` is exhausted."""
+        """The tag of the file as stored. Raise RuntimeError before `batches` is exhausted."""
         if self._identity is None:
             raise RuntimeError("the identity of a capture is known when all of it has been read")
         return self._identity[0]
@@ -158,17 +161,35 @@ class FlowReader:
         return self._capture.head.hex()
 
     def expect(self, lengths: Sequence[int]) -> None:
-        """Let `content.prefixes` hold the hash of the first so many bytes. Call it before `batches`."""
+        """Let `content.prefixes` hold the tag of the first so many bytes. Call it before anything is read."""
         self._capture.expect(lengths)
 
     def batches(self) -> Iterator[ColumnBatch]:
-        """Yield the rows of flows, dns, tls and http as they are finished, at most batch_rows a batch."""
+        """Yield the rows of flows, dns, tls and … as they are finished, at most batch_rows a batch."""
+        for output in self.outputs():
+            yield from self.columns(output)
+
+    def outputs(self) -> Iterator[memory.Output]:
+        """Yield what is finished whenever there is no room for more, and at the end.
+
+        An output may be read until the next one has been asked for and has come, also by another thread:
+        two sets of arrays take turns.
+        """
         for block, start, end in self._blocks():
             yield from self._take_block(block, start, end)
         while not flush(self._state):
-            yield from self._maker.drain()
-        yield from self._maker.drain()
+            yield self._hand_over()
+        yield self._hand_over()
         self._identity = self._capture.identity()
+
+    def columns(self, output: memory.Output) -> Sequence[ColumnBatch]:
+        """Return the rows of an output, a batch a table. All of them in the order they came, by one thread."""
+        return self._maker.batches(output)
+
+    def _hand_over(self) -> memory.Output:
+        output = memory.hand_over(self._state)
+        self._state, self._spare = self._spare, self._state
+        return output
 
     def _check_link_type(self) -> None:
         link = self._capture.format.link_type
@@ -187,38 +208,33 @@ class FlowReader:
         self._index.file[finder.LINK_TYPE] = kind.link_type
 
     def _blocks(self) -> Iterator[tuple[NDArray[np.uint8], int, int]]:
-        """Yield (buffer, start, end) with whole records as far as they are read; two buffers take turns.
+        """Yield (buffer, start, end) with whole records as far as they are read.
 
         `_left` is where the consumer stopped; what lies behind it begins the next block.
         """
-        buffers = [np.empty(_CARRY_BYTES + BLOCK_BYTES, np.uint8) for _ in range(2)]
-        hashing: list[Future[None] | None] = [None, None]
-        self._left, end, turn = _CARRY_BYTES, _CARRY_BYTES, 0
+        buffer = np.empty(_CARRY_BYTES + BLOCK_BYTES, np.uint8)
+        self._left = end = _CARRY_BYTES
         skip = self._capture.format.header_bytes
         while True:
-            pending = hashing[turn]
-            if pending is not None:
-                pending.result()
             start = _CARRY_BYTES - (end - self._left)
-            buffers[turn][start:_CARRY_BYTES] = buffers[1 - turn][self._left : end]
-            free = buffers[turn].data[_CARRY_BYTES:]
+            buffer[start:_CARRY_BYTES] = buffer[self._left : end]
+            free = buffer.data[_CARRY_BYTES:]
             size = self._capture.read_into(free)
             if not size:
                 break
-            hashing[turn] = self._capture.hash_content(free[:size])
+            self._capture.tag(free[:size])
             end = _CARRY_BYTES + size
             self._left = start + skip
             skip = 0
-            yield buffers[turn], self._left, end
+            yield buffer, self._left, end
             if self._damage:
                 return
-            turn = 1 - turn
         if self._capture.damage:
             self._damage[self._capture.damage] = 1
         elif end > self._left:
             self._damage["truncated_file"] = 1
 
-    def _take_block(self, block: NDArray[np.uint8], start: int, end: int) -> Iterator[ColumnBatch]:
+    def _take_block(self, block: NDArray[np.uint8], start: int, end: int) -> Iterator[memory.Output]:
         reason = finder.INDEX_FULL
         find = finder.index_pcapng if self._capture.format.pcapng else finder.index_pcap
         while reason == finder.INDEX_FULL:
@@ -229,7 +245,7 @@ class FlowReader:
                 done = track(self._state, block, self._index, done, count)
                 if done == count:
                     break
-                yield from self._maker.drain()
+                yield self._hand_over()
         self._left = start
         if reason == finder.CORRUPT:
             self._damage["corrupt_block" if self._capture.format.pcapng else "corrupt_record"] = 1

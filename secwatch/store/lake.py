@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,8 @@ from typing import Any, cast
 from sqlite_utils import Database
 
 from secwatch.core.moments import to_text
+
+KEY_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,10 @@ class RecordedFile:
 
 @dataclass(frozen=True)
 class ReadInput:
-    """An input that was read. identity is the SHA-256 of its bytes, quick_identity a cheap hint ('' for none).
+    """An input that was read. identity is the tag of its bytes, quick_identity a cheap hint ('' for none).
 
-    content_length and content_sha256 are of what was read after decompression, content_head is its
-    beginning in hexadecimal.
+    content_length and content_tag are of what was read after decompression, content_head is its
+    beginning in hexadecimal. flows_only: no payload was looked into.
     """
 
     identity: str
@@ -43,17 +46,22 @@ class ReadInput:
     counters: Mapping[str, Any]
     content_head: str = ""
     content_length: int = 0
-    content_sha256: str = ""
+    content_tag: str = ""
+    flows_only: bool = False
 
 
 @dataclass(frozen=True)
 class KnownContent:
-    """An input by its content: number, length in bytes, SHA-256, and the time of its last packet (µs)."""
+    """An input by its content: number, length in bytes, tag, the time of its last packet (µs), how it was read.
+
+    The tag is a bare SHA-256 where an earlier version read the input.
+    """
 
     id: int
     length: int
-    sha256: str
+    tag: str
     last_time: int | None
+    flows_only: bool
 
 
 def recorded_paths(database: Database) -> frozenset[str]:
@@ -89,25 +97,41 @@ def files(
     ]
 
 
-def inputs_by_identity(database: Database, identity: str) -> Sequence[int]:
-    """Return the numbers of the inputs with these very bytes."""
-    return [row["id"] for row in database.query("SELECT id FROM inputs WHERE identity = ? ORDER BY id", [identity])]
+def identity_key(database: Database) -> bytes:
+    """Return the secret key that this database's tags are made with; made at random the first time."""
+    database.execute(
+        "INSERT INTO identity_keys (id, key) SELECT 1, ? WHERE NOT EXISTS (SELECT 1 FROM identity_keys)",
+        [secrets.token_bytes(KEY_BYTES)],
+    )
+    (row,) = database.query("SELECT key FROM identity_keys")
+    return bytes(row["key"])
 
 
-def identities_by_hint(database: Database, quick_identity: str) -> frozenset[str]:
-    """Return the identities of the inputs that gave this quick identity."""
-    rows = database.query("SELECT identity FROM inputs WHERE quick_identity = ?", [quick_identity])
+def inputs_by_identity(database: Database, identity: str) -> Mapping[int, bool]:
+    """Return the numbers of the inputs with these very bytes, and whether they were read for their flows only."""
+    rows = database.query("SELECT id, flows_only FROM inputs WHERE identity = ? ORDER BY id", [identity])
+    return {row["id"]: bool(row["flows_only"]) for row in rows}
+
+
+def identities_by_hint(database: Database, quick_identity: str, flows_only: bool) -> frozenset[str]:
+    """Return the identities of the inputs that gave this quick identity; those read for more than flows, or all."""
+    rows = database.query(
+        "SELECT identity FROM inputs WHERE quick_identity = ? AND flows_only <= ?", [quick_identity, int(flows_only)]
+    )
     return frozenset(row["identity"] for row in rows)
 
 
 def contents(database: Database, head: str) -> Sequence[KnownContent]:
     """Return the inputs whose content begins so, the shortest first; none for a content without a packet."""
     rows = database.query(
-        "SELECT id, content_length, content_sha256, last_time FROM inputs"
+        "SELECT id, content_length, content_tag, last_time, flows_only FROM inputs"
         " WHERE content_head = ? AND content_head != '' AND last_time IS NOT NULL ORDER BY content_length, id",
         [head],
     )
-    return [KnownContent(row["id"], row["content_length"], row["content_sha256"], row["last_time"]) for row in rows]
+    return [
+        KnownContent(row["id"], row["content_length"], row["content_tag"], row["last_time"], bool(row["flows_only"]))
+        for row in rows
+    ]
 
 
 def add_input(database: Database, read: ReadInput, produced: Sequence[RecordedFile]) -> int:
@@ -122,7 +146,8 @@ def add_input(database: Database, read: ReadInput, produced: Sequence[RecordedFi
         "counters": json.dumps(dict(read.counters), ensure_ascii=False),
         "content_head": read.content_head,
         "content_length": read.content_length,
-        "content_sha256": read.content_sha256,
+        "content_tag": read.content_tag,
+        "flows_only": int(read.flows_only),
     }
     number = cast("int", database.table("inputs").insert(row).last_pk)
     database.table("lake_files").insert_all(

@@ -28,6 +28,13 @@ def taken_severity(database: Database) -> None:
     database.execute("ALTER TABLE warning_alerts ADD COLUMN severity INTEGER NOT NULL DEFAULT 0")
 
 
+@MIGRATIONS(name="0004_keyed_identities")
+def keyed_identities(database: Database) -> None:
+    """Inputs are told apart by tags under a secret key; what is there keeps its SHA-256 and is still recognised."""
+    for statement in _KEYED_IDENTITIES.split(";\n"):
+        database.execute(statement)
+
+
 _BEGINNING = """
 CREATE TABLE organisations (
     code TEXT PRIMARY KEY,
@@ -151,4 +158,10 @@ CREATE TABLE unevaluated (
     last_time INTEGER NOT NULL,
     PRIMARY KEY (detection, first_time, last_time)
 ) STRICT, WITHOUT ROWID
+"""
+
+_KEYED_IDENTITIES = """
+CREATE TABLE identity_keys (id INTEGER PRIMARY KEY CHECK (id = 1), key BLOB NOT NULL) STRICT;
+ALTER TABLE inputs RENAME COLUMN content_sha256 TO content_tag;
+ALTER TABLE inputs ADD COLUMN flows_only INTEGER NOT NULL DEFAULT 0
 """

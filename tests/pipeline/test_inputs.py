@@ -35,10 +35,11 @@ class City:
         self.place: Place = workspace_at(directory)
         self.database: Database = open_database(self.place.database, (MIGRATIONS,))
 
-    def read(self, *paths: Path, again: bool = False) -> ReadSummary:
+    def read(self, *paths: Path, again: bool = False, flows_only: bool = False) -> ReadSummary:
         """Read captures."""
         names = [str(path) for path in paths]
-        return read_inputs(self.place, Settings(), self.database, Ownership(()), names, again=again, now=lambda: NOW)
+        where = (self.place, Settings(), self.database, Ownership(()))
+        return read_inputs(*where, names, again=again, flows_only=flows_only, now=lambda: NOW)
 
     @property
     def flows(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import os
 import struct
 import subprocess
@@ -18,7 +17,7 @@ from secwatch.sensor.pcapfile import quick_identity
 from secwatch.sensor.reader import FlowReader
 from tests.conftest import ROOT
 from tests.sensor.frames import ACK, SYN, block, enhanced, ethernet, interface, ipv4, pcap, section, segment, tcp
-from tests.sensor.reading import accounted, read
+from tests.sensor.reading import accounted, read, tag
 
 FRAMES = [(1_000_000_000.5 + n / 4, segment(SYN, port=3000 + n)) for n in range(40)]
 FIRST = 1_000_000_000_500_000
@@ -90,7 +89,7 @@ def test_compressed_captures(tmp_path: Path, compress: object) -> None:
     packed.write_bytes(compress(plain[:1000]) + compress(plain[1000:]))
     reading = read(packed)
     assert reading.flows == read(tmp_path / "f.pcap").flows
-    assert reading.identity == hashlib.sha256(packed.read_bytes()).hexdigest()
+    assert reading.identity == tag(packed.read_bytes())
     packed.write_bytes(compress(bytes(200) + plain))
     with pytest.raises(UnreadableInput, match="not a capture"):
         read(packed)
@@ -111,7 +110,7 @@ def test_damaged_compression_keeps_what_is_before_it(tmp_path: Path) -> None:
     damage = {"corrupt_compression", "corrupt_record"}
     assert len(damage & set(broken.counters.malformed)) == 1
     assert accounted(broken)
-    assert broken.identity == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert broken.identity == tag(path.read_bytes())
     path.write_bytes((whole := zstandard.compress(plain))[: len(whole) // 2])
     assert read(path).counters.malformed == {"truncated_file": 1}
 
@@ -124,7 +123,7 @@ def test_a_file_cut_within_its_last_packet(tmp_path: Path) -> None:
         reading = read(path)
         assert reading.counters.packets == 39
         assert reading.counters.malformed == {"truncated_file": 1}
-        assert reading.identity == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert reading.identity == tag(path.read_bytes())
     path.write_bytes(whole[:24])
     assert read(path).counters.packets == 0
 
@@ -201,14 +200,14 @@ def test_a_file_without_permission_is_refused(tmp_path: Path) -> None:
 def test_standard_input(tmp_path: Path) -> None:
     program = (
         "from secwatch.sensor.reader import FlowReader\n"
-        "with FlowReader('-') as reader:\n"
+        "with FlowReader('-', key=bytes(range(32))) as reader:\n"
         "    rows = sum(batch.rows for batch in reader.batches())\n"
         "    print(rows, reader.identity, reader.progress)\n"
     )
     content = pcap(tmp_path / "f.pcap", FRAMES).read_bytes()
     done = subprocess.run([sys.executable, "-c", program], input=content, capture_output=True, cwd=ROOT, check=False)
     assert done.stderr == b""
-    assert done.stdout.decode().split()[:2] == ["40", hashlib.sha256(content).hexdigest()]
+    assert done.stdout.decode().split()[:2] == ["40", tag(content)]
     with Path("/dev/zero").open("rb") as zeros:
         refused = subprocess.run(
             [sys.executable, "-c", program], stdin=zeros, capture_output=True, cwd=ROOT, check=False

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.sensor.reading import Reading, Row, accounted, read
+from secwatch.sensor.reader import SensorSettings
+from tests.sensor.reading import Reading, Row, accounted, read, tag
 
 Manifest = Sequence[Mapping[str, Any]]
 
@@ -58,8 +59,11 @@ def test_transports_have_the_measured_number_of_packets(readings: dict[str, Read
                 assert packets == entry["measured"][transport], (entry["file"], transport)
 
 
-def test_identity_is_the_hash_of_the_file(readings: dict[str, Reading], manifest: Manifest) -> None:
-    assert all(readings[entry["file"]].identity == entry["sha256"] for entry in manifest)
+def test_identity_is_the_tag_of_the_file(readings: dict[str, Reading], captures: Path, manifest: Manifest) -> None:
+    for entry in manifest:
+        content = (captures / entry["file"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == entry["sha256"]
+        assert readings[entry["file"]].identity == tag(content)
 
 
 def test_community_ids_are_those_of_the_specification(readings: dict[str, Reading], manifest: Manifest) -> None:
@@ -162,4 +166,19 @@ def test_two_readings_are_equal(captures: Path) -> None:
     path = captures / "zeek-asyncrat-detector__cd010953-5faf-4054-86be-58c020c3a532.pcap"
     first, second = read(path), read(path)
     assert first == second
-    assert first.identity == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert first.identity == tag(path.read_bytes())
+
+
+def test_flows_only_gives_the_same_flows_and_nothing_else(
+    readings: dict[str, Reading], captures: Path, manifest: Manifest
+) -> None:
+    def plain(reading: Reading) -> list[dict[str, Any]]:
+        guessed = ("service", "service_seen")
+        flows = [{name: value for name, value in flow.items() if name not in guessed} for flow in reading.flows]
+        return sorted(flows, key=repr)
+
+    for entry in manifest:
+        reading = read(captures / entry["file"], SensorSettings(flows_only=True))
+        assert plain(reading) == plain(readings[entry["file"]])
+        assert not any(flow["service_seen"] for flow in reading.flows)
+        assert not any(rows for table, rows in reading.tables.items() if table != "flows")

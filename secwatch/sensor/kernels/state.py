@@ -103,7 +103,7 @@ END_OF_TIME = 9_214_646_400_000_000
 NO_IP = -1  # decode's answer for ARP and other well-formed traffic that carries no IP
 
 # Lists of flows by what ends them; also the first places of `SensorState.settings`.
-LIST_TCP, LIST_UDP, LIST_OTHER, LIST_CLOSED, ACTIVE_TIMEOUT = range(5)
+LIST_TCP, LIST_UDP, LIST_OTHER, LIST_CLOSED, ACTIVE_TIMEOUT, FLOWS_ONLY = range(6)
 LISTS = 4
 
 REASONS = ("end", "idle", "active", "evicted", "flush")
@@ -153,7 +153,7 @@ class SensorState(NamedTuple):
 
     control: NDArray[Any]  # int64 (CONTROL_SIZE,)
     causes: NDArray[Any]  # int64 (len(CAUSES),)
-    settings: NDArray[Any]  # int64: time-outs in microseconds, by list; then the active time-out
+    settings: NDArray[Any]  # int64: time-outs in microseconds, by list; then the active time-out, FLOWS_ONLY
     heads: NDArray[Any]  # int64 (2, LISTS): oldest and newest flow of each list
     seed: NDArray[Any]  # uint64 (1,): keeps senders from choosing hash collisions
     packet: Record  # PACKET (1,): the packet being looked at
@@ -177,8 +177,13 @@ def new_state(
     timeouts: tuple[int, int, int, int, int],
     event_rows: int = EVENT_ROWS,
     slots: int = SLOTS,
+    *,
+    flows_only: bool = False,
 ) -> SensorState:
-    """Return an empty state. `timeouts` are microseconds: tcp, udp, other, closed, active."""
+    """Return an empty state. `timeouts` are microseconds: tcp, udp, other, closed, active.
+
+    With flows_only no payload is looked into: there are no events.
+    """
     table_size = 1 << (2 * max_flows - 1).bit_length()
     control = np.zeros(CONTROL_SIZE, np.int64)
     control[[FREE_FLOW, FREE_SLOT, OLDEST_SLOT, NEWEST_SLOT]] = -1  # chains, all empty
@@ -187,7 +192,7 @@ def new_state(
     return SensorState(
         control=control,
         causes=np.zeros(len(CAUSES), np.int64),
-        settings=np.array(timeouts, np.int64),
+        settings=np.array([*timeouts, flows_only], np.int64),
         heads=np.full((2, LISTS), -1, np.int64),
         seed=np.array([secrets.randbits(64)], np.uint64),
         packet=np.zeros(1, PACKET),
@@ -203,4 +208,31 @@ def new_state(
         text_lengths=np.zeros((event_rows, TEXTS), np.int64),
         arena=np.empty(ARENA_BYTES, np.uint8),
         scratch=np.zeros((4, 256), np.int64),
+    )
+
+
+class Output(NamedTuple):
+    """What a state has finished: how many flows, events and bytes of text its output arrays hold."""
+
+    state: SensorState
+    flows: int
+    events: int
+    text: int
+
+
+def hand_over(state: SensorState) -> Output:
+    """Return what is finished and mark the output as empty; its arrays must be read before kernels fill them again."""
+    output = Output(state, int(state.control[FINISHED]), int(state.control[EVENTS]), int(state.control[ARENA]))
+    state.control[[FINISHED, EVENTS, ARENA]] = 0
+    return output
+
+
+def twin(state: SensorState) -> SensorState:
+    """Return the same state with output arrays of its own: one can be read while kernels fill the other."""
+    return state._replace(
+        finished=np.zeros_like(state.finished),
+        events=np.zeros_like(state.events),
+        text_starts=np.zeros_like(state.text_starts),
+        text_lengths=np.zeros_like(state.text_lengths),
+        arena=np.empty_like(state.arena),
     )

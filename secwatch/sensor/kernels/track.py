@@ -19,6 +19,7 @@ from secwatch.sensor.kernels.state import (
     END,
     END_OF_TIME,
     FIRST_TIME,
+    FLOWS_ONLY,
     FLUSH,
     IDLE,
     LAST_TIME,
@@ -111,17 +112,18 @@ def _take(state: SensorState, data: Bytes, packet: Record) -> None:
         number, from_source = create(state, packet, data, tag)
     _count(state.flows[np.uint64(number)], packet, from_source)
     closed = False
+    looked_into = state.settings[FLOWS_ONLY] == 0 and packet["payload_end"] > packet["payload_start"]
     if packet["later_fragment"] == 0:
         if protocol == 6:
             closed = advance(state.flows[np.uint64(number)], flags, packet["payload_length"], from_source)
             touch(state, number, time, closed)
             if packet["payload_length"] > 0 or flags & 2:
                 where = place_of(state, number, packet, from_source)
-                if where != REPEATED and packet["payload_end"] > packet["payload_start"]:
+                if where != REPEATED and looked_into:
                     see_tcp(state, data, number, packet, from_source, where)
             return
         note_history(state.flows[np.uint64(number)], 3, from_source)
-        if protocol == 17 and packet["payload_end"] > packet["payload_start"]:
+        if protocol == 17 and looked_into:
             see_udp(state, data, number, packet, from_source)
     touch(state, number, time, closed)
 
