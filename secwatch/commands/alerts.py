@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.text import Text as Styled
 
 EXIT_CODES = "Exit codes: 0 done, 2 usage, 4 alerts at or above --fail-on."
+SHOW_EXIT_CODES = "Exit codes: 0 done, 2 usage, 3 no packets of it can be had any more, or a file of them is damaged."
 _STYLES = {Severity.LOW: "", Severity.MEDIUM: "yellow", Severity.HIGH: "red", Severity.CRITICAL: "bold red"}
 
 
@@ -78,24 +79,38 @@ def list_(
     return ExitCode.FINDINGS if fail_on is not None and worst >= fail_on else ExitCode.DONE
 
 
-@command.command(name="show", epilog=EXIT_CODES)
+@command.command(name="show", epilog=SHOW_EXIT_CODES)
 @click.argument("identifier", metavar="ID", type=click.IntRange(1, 2**63 - 1))
+@click.option("--packets", is_flag=True, help="Write its packets to -o FILE (alert-ID.pcap here; - for a pipe).")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000_000), default=100_000, show_default=True, help="At most so many packets."
+)
 @language_option
 @output_options
 @pass_application
-def show_one(application: Application, identifier: int, output: Output) -> None:
+def show_one(application: Application, identifier: int, packets: bool, limit: int, output: Output) -> int:
     """Show everything about one alert: facts, evidence, and what to do.
+
+    Its packets are those between its addresses in its time, and 5 seconds around it, from the evidence
+    buffer of live capture and from the files it was read from, as far as they are there unchanged.
 
     \b
     Example:
       secwatch alerts show 1 --lang en
+      secwatch alerts show 1 --packets -o scan.pcap
+      secwatch alerts show 1 --packets -o - | secwatch sense show -
     """
     from secwatch.store import alerts
 
     alert = alerts.find(application.database, identifier)
     if alert is None:
         raise UsageProblem(f"there is no alert {identifier}", "secwatch alerts list")
+    if packets:
+        from secwatch.commands.alert_packets import write_packets
+
+        return write_packets(application, alert, limit, output)
     show(output, as_data(alert, full=True), _facts(alert, application), *_response(alert, application))
+    return ExitCode.DONE
 
 
 def as_data(alert: Alert, *, full: bool = False) -> dict[str, Any]:

@@ -134,6 +134,16 @@ def contents(database: Database, head: str) -> Sequence[KnownContent]:
     ]
 
 
+def inputs_between(database: Database, since: int, until: int) -> Sequence[tuple[str, str]]:
+    """Return name and quick identity of the files with packets between two times (µs, both included), oldest first."""
+    rows = database.query(
+        "SELECT name, quick_identity FROM inputs WHERE first_time <= ? AND last_time >= ? AND quick_identity != ''"
+        " ORDER BY first_time, id",
+        [until, since],
+    )
+    return [(row["name"], row["quick_identity"]) for row in rows]
+
+
 def add_input(database: Database, read: ReadInput, produced: Sequence[RecordedFile]) -> int:
     """Record an input and its files; return its number. Call it inside a transaction."""
     row = {

@@ -98,23 +98,37 @@ def test_what_lies_outside_the_block_is_never_read(tmp_path: Path) -> None:
     assert (buffer.kept, buffer.left_out) == (1, 2)
 
 
-def test_the_directory_never_exceeds_its_size(tmp_path: Path) -> None:
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests fill a buffer as fast as they can, on machines that do other things too."""
+    monkeypatch.setattr("secwatch.sensor.evidence._PATIENCE_SECONDS", 30.0)
+
+
+def test_the_directory_never_exceeds_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three times the limit goes through; at every moment the newest packets are there and the oldest gone."""
     frames = [datagram(bytes(1400), port=number + 1) for number in range(700)]
     moment = START
+    write = os.write
+    largest = 0
+
+    def written(descriptor: int, content: memoryview) -> int:
+        nonlocal largest
+        size = write(descriptor, content)
+        largest = max(largest, total())
+        return size
 
     def total() -> int:
         return sum(path.stat().st_size for path in tmp_path.glob("*.pcapng"))
 
+    monkeypatch.setattr("secwatch.sensor.evidence.os.write", written)
     for _ in range(2):  # the second run finds a full directory
         with EvidenceBuffer(tmp_path, SMALLEST_LIMIT, INTERFACES) as buffer:
             for _ in range(25):
                 buffer.keep(*block_of(frames, moment))
-                assert total() <= SMALLEST_LIMIT
                 moment += 10_000_000
         assert (buffer.kept, buffer.left_out) == (25 * 700, 0)
         found = segments.listing(tmp_path)
-        assert SMALLEST_LIMIT * 0.85 < total() <= SMALLEST_LIMIT
+        assert SMALLEST_LIMIT * 0.85 < total() <= largest <= SMALLEST_LIMIT
         assert all(segment.size <= SMALLEST_LIMIT // 16 for segment in found)
         assert [item.sequence for item in found] == list(range(found[0].sequence, found[0].sequence + len(found)))
         assert segments.times_of(found[-1].path) == (moment - 10_000_000, moment - 10_000_000 + 699_000)
