@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from secwatch.commands.application import Application, Group, language_option, output_options, pass_application
+from secwatch.commands.sense_show import show_packets
 from secwatch.core.durations import in_words
 from secwatch.core.errors import ExitCode, UnreadableInput
 from secwatch.core.escape import visible
@@ -53,6 +54,7 @@ def command() -> None:
     Example:
       secwatch sense read office.pcap
       zcat old.pcap.gz | secwatch sense read -
+      secwatch sense show office.pcap --limit 20
     """
 
 
@@ -104,6 +106,9 @@ def read(application: Application, files: tuple[str, ...], again: bool, flows_on
     data = as_data(summary) | {"flows_only": flows_only}
     tell(output, data, *_renderables(summary, data, application))
     return ExitCode.INCOMPLETE if summary.incomplete or any(damaged.values()) else ExitCode.DONE
+
+
+command.add_command(show_packets)
 
 
 def as_data(summary: ReadSummary) -> dict[str, Any]:

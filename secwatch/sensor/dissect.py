@@ -1,4 +1,4 @@
-"""Scapy's room: crafting packets. Runs as a process of its own, `python -m secwatch.sensor.dissect`.
+"""Scapy's room: crafting packets and telling them in words. A process: `python -m secwatch.sensor.dissect`.
 
 Scapy is GPL-2.0-only and other libraries of this project are under the Apache licence, so the
 process that imports scapy imports nothing else but the standard library and secwatch's own
@@ -11,17 +11,22 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import resource
+import signal
+import struct
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from secwatch.sensor import traffic
+from secwatch.sensor import traffic, wording
 
 sys.modules.setdefault("cryptography", None)  # type: ignore[arg-type]
 
 from scapy.layers.dns import DNS, DNSQR, DNSRR  # noqa: E402
 from scapy.layers.inet import ICMP, IP, TCP, UDP  # noqa: E402
-from scapy.layers.l2 import Ether  # noqa: E402
+from scapy.layers.inet6 import IPv6  # noqa: E402
+from scapy.layers.l2 import CookedLinux, CookedLinuxV2, Ether, Loopback  # noqa: E402
 from scapy.packet import Packet, Raw  # noqa: E402
 
 _CLIENT, _SERVER = "10.0.0.1", "192.0.2.1"  # placeholders that replaying replaces
@@ -111,6 +116,53 @@ class Crafter:
         return bytes(packet / Raw(payload)) if payload else bytes(packet)
 
 
+# Link types of pcap (www.tcpdump.org/linktypes.html) and the layer they begin with.
+_LINKS = {0: Loopback, 108: Loopback, 1: Ether, 113: CookedLinux, 276: CookedLinuxV2, 228: IP, 229: IPv6}
+_PACKET = struct.Struct("<IIQ")  # as `tell` reads it: length, link type, number
+_MEMORY_BYTES = 1 << 30
+_SECONDS_A_PACKET = 5
+
+
+def _tell(arguments: argparse.Namespace) -> None:
+    """Read packets (_PACKET, then their bytes) from standard input; write one JSON object a line for each.
+
+    Packets are hostile: memory is bounded, and so is the time for each.
+    """
+    from scapy.layers import dhcp, llmnr, ntp, sctp, vxlan  # noqa: F401 - they bind themselves to their ports
+
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    signal.signal(signal.SIGALRM, _too_long)
+    stream = sys.stdin.buffer
+    while len(head := stream.read(_PACKET.size)) == _PACKET.size:
+        length, link, number = _PACKET.unpack(head)
+        content = stream.read(length)
+        signal.alarm(_SECONDS_A_PACKET)
+        try:
+            packet = _layer_of(link, content)(content)
+            told = wording.row_of(packet)
+            if arguments.detail:
+                told["detail"] = wording.detail_of(packet)
+        except Exception as error:  # noqa: BLE001 - whatever scapy makes of hostile bytes, the next packet gets its turn
+            told = {"problem": f"{type(error).__name__}: {error}"[:200]}
+        finally:
+            signal.alarm(0)
+        sys.stdout.write(json.dumps({"number": number, **told}) + "\n")
+        sys.stdout.flush()
+
+
+def _too_long(_number: int, _frame: object) -> None:
+    raise TimeoutError(f"took longer than {_SECONDS_A_PACKET} s")
+
+
+def _layer_of(link: int, content: bytes) -> Callable[[bytes], Packet]:
+    """Return the layer that a packet of this link type begins with."""
+    if link in _LINKS:
+        return _LINKS[link]
+    if content[:1]:
+        return {4: IP, 6: IPv6}.get(content[0] >> 4, Raw)
+    return Raw
+
+
 def _synthesise(arguments: argparse.Namespace) -> None:
     start = datetime.fromisoformat(arguments.start)
     if start.tzinfo is None:
@@ -135,7 +187,12 @@ def main() -> None:
     synthesise.add_argument("--start", default="2026-01-05T08:00:00+00:00", help="time of the first packet, ISO 8601")
     synthesise.add_argument("--scale", type=float, default=1.0, help="how much harmless traffic; attacks stay")
     synthesise.add_argument("--packets", type=int, help="repeat with other addresses up to this many packets")
-    _synthesise(parser.parse_args())
+    synthesise.set_defaults(act=_synthesise)
+    tell = verbs.add_parser("tell", help="tell packets from standard input in words")
+    tell.add_argument("--detail", action="store_true", help="every field of every layer too")
+    tell.set_defaults(act=_tell)
+    arguments = parser.parse_args()
+    arguments.act(arguments)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, NamedTuple
 
@@ -129,7 +129,7 @@ class Selector:
         self._chosen = np.zeros(finder.INDEX_ROWS, np.int64)
         self.damaged: list[str] = []
 
-    def packets(self, path: str, on_progress: OnProgress | None = None) -> Iterator[Packet]:
+    def packets(self, path: str, on_progress: OnProgress | None = None) -> Generator[Packet, None, None]:
         """Yield the packets of a capture ("-": standard input) that fit, in their order there.
 
         Raise UnreadableInput if it cannot be opened or is no capture.
