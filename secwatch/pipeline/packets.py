@@ -10,8 +10,8 @@ from pathlib import Path
 from secwatch.core.errors import SecwatchError, UnreadableInput
 from secwatch.core.model import Finding, Origin
 from secwatch.core.moments import from_microseconds, to_microseconds, to_text
+from secwatch.pipeline.identity import hint_of, is_one_of
 from secwatch.sensor import segments
-from secwatch.sensor.pcapfile import quick_identity
 from secwatch.sensor.selection import PcapWriter, Selector, Wish
 from secwatch.store import lake as store
 from secwatch.system.database import Database
@@ -91,15 +91,13 @@ def _is_address(text: str) -> bool:
 
 
 def sources_of(place: Place, database: Database, wish: Wish) -> Sources:
-    """Return the captures that may hold what is wished for, by the times they cover: segments first, then files.
-
-    A file counts as the one that was read if its size and its first and last MiB are the same.
-    """
+    """Return the captures that may hold what is wished for, by the times they cover: segments first, then files."""
     kept = segments.listing(place.evidence)
     present = [Source(str(segment.path), True) for segment in kept if _may_hold(segment, wish)]
     gone = []
-    for name, hint in dict(store.inputs_between(database, wish.since, wish.until)).items():
-        if _is_still(name, hint):
+    key = store.identity_key(database)
+    for name, hint, identity in dict.fromkeys(store.inputs_between(database, wish.since, wish.until)):
+        if hint_of(name) == hint and is_one_of(name, {identity}, key):
             present.append(Source(name, False))
         else:
             gone.append(name)
@@ -113,13 +111,6 @@ def _may_hold(segment: segments.Segment, wish: Wish) -> bool:
     except OSError:
         return True  # opening it will tell
     return times is None or (times[0] <= wish.until and times[1] >= wish.since)
-
-
-def _is_still(name: str, hint: str) -> bool:
-    try:
-        return quick_identity(name) == hint
-    except UnreadableInput:
-        return False
 
 
 def gather(

@@ -134,14 +134,14 @@ def contents(database: Database, head: str) -> Sequence[KnownContent]:
     ]
 
 
-def inputs_between(database: Database, since: int, until: int) -> Sequence[tuple[str, str]]:
-    """Return name and quick identity of the files with packets between two times (µs, both included), oldest first."""
+def inputs_between(database: Database, since: int, until: int) -> Sequence[tuple[str, str, str]]:
+    """Return (name, quick identity, identity) of the files with packets between two times (µs, both included)."""
     rows = database.query(
-        "SELECT name, quick_identity FROM inputs WHERE first_time <= ? AND last_time >= ? AND quick_identity != ''"
-        " ORDER BY first_time, id",
+        "SELECT name, quick_identity, identity FROM inputs"
+        " WHERE first_time <= ? AND last_time >= ? AND quick_identity != '' ORDER BY first_time, id",
         [until, since],
     )
-    return [(row["name"], row["quick_identity"]) for row in rows]
+    return [(row["name"], row["quick_identity"], row["identity"]) for row in rows]
 
 
 def add_input(database: Database, read: ReadInput, produced: Sequence[RecordedFile]) -> int:
