@@ -1,4 +1,5 @@
-"""Writes the parts of the documentation that are taken from the program itself: commands, columns.
+"""Writes the parts of the documentation that are taken from the program itself and its tests: commands,
+columns, faithfulness.
 
 `make docs` writes them; the tests fail when they are older than the program.
 """
@@ -6,6 +7,7 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,17 @@ import click
 
 DOCS = Path(__file__).resolve().parent
 WIDTH = 100
+FAITHFULNESS = """# Faithfulness
+
+Made from `tests/sensor/differences.toml` by `make docs`; do not edit.
+
+The tests hold the rows of the sensor against what tshark (4.0) prints of the same packets and what Zeek's own
+tests store of them, for every real capture: packets and bytes, connections with packets, bytes and payload each
+way, who opened them and how they ended, DNS questions, codes and answers, ClientHellos with JA3 and JA4,
+ServerHellos, HTTP requests and answers, and the rows of Zeek's conn and http logs with state, history and
+service. Everything is equal but what follows: each difference, and why it is one. A new difference fails the
+tests, and so does one here that is gone.
+"""
 
 
 def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -63,10 +76,26 @@ def columns() -> str:
     return "\n".join(parts)
 
 
+def faithfulness() -> str:
+    """Return the page of all differences from tshark and Zeek, made of tests/sensor/differences.toml."""
+    known = tomllib.loads((DOCS.parent / "tests" / "sensor" / "differences.toml").read_text(encoding="utf-8"))
+    parts = [FAITHFULNESS]
+    for name, reason in known["reasons"].items():
+        parts.append(f"## {name}\n\n{reason}\n")
+        for item in known["difference"]:
+            if item["reason"] == name:
+                lines = [f"ours:   {text}" for text in item.get("ours", ())]
+                lines += [f"theirs: {text}" for text in item.get("theirs", ())]
+                where = f"{item['capture']}, {item['subject']}, {item['peer']}:"
+                parts.append("\n".join((where, "", "```text", *lines, "```", "")))
+    return "\n".join(parts)
+
+
 def main() -> None:
     """Write the generated files."""
     (DOCS / "commands.md").write_text(reference(), encoding="utf-8")
     (DOCS / "columns.md").write_text(columns(), encoding="utf-8")
+    (DOCS / "faithfulness.md").write_text(faithfulness(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""What other programs say about the same captures, and how our rows compare."""
