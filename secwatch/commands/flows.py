@@ -51,8 +51,9 @@ def query(application: Application, sql: str, as_csv: bool, limit: int, output: 
       secwatch flows query "SELECT query, count(*) AS n FROM dns GROUP BY 1 ORDER BY n DESC" --limit 20
       secwatch flows query "SELECT * FROM flows WHERE destination_port = 22" --csv -o ssh.csv
     """
+    from secwatch.detect.recorded import files_by_table
     from secwatch.lake import query as lake
-    from secwatch.lake.protocol import File
+    from secwatch.pipeline.tidy import reading
     from secwatch.store import lake as store
 
     if as_csv and output.json:
@@ -60,10 +61,9 @@ def query(application: Application, sql: str, as_csv: bool, limit: int, output: 
     sql = sys.stdin.read(1 << 20) if sql == "-" else sql
     if storable(sql) != sql:
         raise UsageProblem("the SQL is not UTF-8", "secwatch flows query --help")
-    files: dict[str, list[File]] = {}
-    for item in store.files(application.database):
-        files.setdefault(item.table, []).append(File(item.path, item.first_time, item.last_time))
-    result = lake.query(application.place.lake, files, sql, limit=limit, bounds=application.settings.detect)
+    with reading(application.place):
+        files = files_by_table(store.files(application.database))
+        result = lake.query(application.place.lake, files, sql, limit=limit, bounds=application.settings.detect)
     if result.truncated:
         note(f"secwatch: there are more than {limit} rows; see more with --limit", output)
     if as_csv:

@@ -42,8 +42,8 @@ class Evaluator:
         last = max(segment.last_time for segment in segments)
         margin = evaluate.span(definitions)
         older = store.files(self.database, since=first - margin, until=last + margin, without_inputs=replaced)
-        files = _by_table(older, new=False)
-        for table, group in _by_table(segments, new=True).items():
+        files = files_by_table(older, new=False)
+        for table, group in files_by_table(segments, new=True).items():
             files.setdefault(table, []).extend(group)
         return self._sweep(files, definitions, first, last, fresh_after)
 
@@ -61,7 +61,7 @@ class Evaluator:
         last = min(max(item.last_time for item in chosen), _END_OF_TIME if until is None else until)
         margin = evaluate.span(definitions)
         visible = store.files(self.database, since=first - margin, until=last + margin)
-        return self._sweep(_by_table(visible, new=True), definitions, first, last), last
+        return self._sweep(files_by_table(visible, new=True), definitions, first, last), last
 
     def resume(
         self, definitions: Sequence[Definition], waiting: Sequence[backlog.Stretch], now: datetime
@@ -110,8 +110,10 @@ class Evaluator:
         )
 
 
-def _by_table(items: Sequence[Segment | store.RecordedFile], *, new: bool) -> dict[str, list[File]]:
+def files_by_table(items: Sequence[Segment | store.RecordedFile], *, new: bool = False) -> dict[str, list[File]]:
+    """Return files as the query engine is told of them."""
     found: dict[str, list[File]] = {}
     for item in items:
-        found.setdefault(item.table, []).append(File(item.path, item.first_time, item.last_time, new=new))
+        parts = item.parts if isinstance(item, store.RecordedFile) else None
+        found.setdefault(item.table, []).append(File(item.path, item.first_time, item.last_time, new, parts))
     return found

@@ -47,7 +47,16 @@ def connect(lake: str, files: Mapping[str, Sequence[File]], memory_megabytes: in
     The view has every column of the schema, and `new`: whether the row's file is a new one. Only the
     files named can be opened; nothing else of the file system, no network, no extension, no setting.
     """
-    paths = {name: [f"{lake}/{file.path}" for file in files.get(name, ())] for name in TABLES}
+    paths = [f"{lake}/{file.path}" for name in TABLES for file in files.get(name, ())]
+    connection = bare(memory_megabytes, paths)
+    for table in TABLES.values():
+        connection.execute(_all_rows(table, lake, files.get(table.name, ())))
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def bare(memory_megabytes: int, paths: Sequence[str] = ()) -> duckdb.DuckDBPyConnection:
+    """Return a connection with the macros and no table, that can open no file but `paths`; its settings are open."""
     connection = duckdb.connect(
         config={
             "threads": 2,
@@ -58,13 +67,10 @@ def connect(lake: str, files: Mapping[str, Sequence[File]], memory_megabytes: in
             "python_enable_replacements": False,
         }
     )
-    connection.execute(f"SET allowed_paths = {_list(path for group in paths.values() for path in group)}")
+    connection.execute(f"SET allowed_paths = {_list(paths)}")
     connection.execute("SET enable_external_access = false")
     for macro in MACROS:
         connection.execute(f"CREATE MACRO {macro.signature} AS {macro.body}")
-    for table in TABLES.values():
-        connection.execute(_all_rows(table, lake, files.get(table.name, ())))
-    connection.execute("SET lock_configuration = true")
     return connection
 
 
@@ -149,14 +155,17 @@ def _all_rows(table: Table, lake: str, files: Sequence[File]) -> str:
     """The empty typed part gives every column even where older files lack it, or where there is no file."""
     typed = ", ".join(f'CAST(NULL AS {column.kind.value}) AS "{column.name}"' for column in table.columns)
     parts = [f"SELECT {typed}, false AS new WHERE false"]
-    for new in (False, True):
-        paths = [f"{lake}/{file.path}" for file in files if file.new is new]
-        if paths:
-            word = "true" if new else "false"
-            parts.append(f"SELECT *, {word} AS new FROM read_parquet({_list(paths)}, union_by_name = true)")
+    groups: dict[tuple[bool, tuple[int, ...] | None, str], list[str]] = {}
+    for file in files:  # of some files only parts count: each of these has a condition of its own
+        apart = file.path if file.parts is not None else ""
+        groups.setdefault((file.new, file.parts, apart), []).append(f"{lake}/{file.path}")
+    for (new, counted, _), paths in groups.items():
+        read = f"read_parquet({_list(paths)}, union_by_name = true, hive_partitioning = false)"
+        condition = "" if counted is None else f" WHERE lake_part IN ({', '.join(map(str, counted))})"
+        parts.append(f"SELECT *, {'true' if new else 'false'} AS new FROM {read}{condition}")
     body = " UNION ALL BY NAME ".join(parts)
     return f"CREATE VIEW all_{table.name} AS SELECT {names(table)}, new FROM ({body})"
 
 
-def _list(texts: Iterator[str] | Sequence[str]) -> str:
+def _list(texts: Sequence[str]) -> str:
     return "[" + ", ".join("'" + text.replace("'", "''") + "'" for text in texts) + "]"

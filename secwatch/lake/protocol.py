@@ -11,12 +11,16 @@ from secwatch.core.moments import to_text
 
 
 class File(msgspec.Struct, frozen=True):
-    """A Parquet file: path below the lake, time range in µs; `new` when the sweep at hand has just read it."""
+    """A Parquet file: path below the lake, time range in µs; `new` when the sweep at hand has just read it.
+
+    Of a file that holds rows of inputs that are gone, only those count whose lake_part is in `parts`.
+    """
 
     path: str
     first_time: int
     last_time: int
     new: bool = False
+    parts: tuple[int, ...] | None = None
 
 
 class Query(msgspec.Struct, frozen=True, tag="query"):
@@ -149,9 +153,16 @@ class Evaluated(msgspec.Struct, frozen=True, tag="evaluated"):
 
 
 class End(msgspec.Struct, frozen=True, tag="end"):
-    """The work is done; truncated when there were more rows than the limit."""
+    """The work is done; truncated when there were more rows than the limit.
+
+    `more` were counted beyond it, `counted` says whether that is all of them. `opened` is how many files
+    of the lake could be read for it: the others hold nothing of the time that was asked for.
+    """
 
     truncated: bool = False
+    more: int = 0
+    counted: bool = True
+    opened: int = 0
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):

@@ -35,12 +35,19 @@ Files = Mapping[str, Sequence[File]]
 
 @dataclass(frozen=True)
 class Result:
-    """Rows of a query: names and SQL types of its columns; truncated when there are more than were asked for."""
+    """Rows of a query: names and SQL types of its columns; truncated when there are more than were asked for.
+
+    `more` rows were counted beyond them; `counted` says whether that is all. `opened` is the number of
+    files that could hold what was asked for.
+    """
 
     names: tuple[str, ...]
     types: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
     truncated: bool
+    more: int = 0
+    counted: bool = True
+    opened: int = 0
 
 
 def query(lake: Path, files: Files, sql: str, *, limit: int, bounds: Detect) -> Result:
@@ -64,7 +71,8 @@ def query(lake: Path, files: Files, sql: str, *, limit: int, bounds: Detect) -> 
             ends.append(answer)
 
     ask(lake, files, Query(sql, limit), bounds, take)
-    return Result(tuple(names), tuple(types), tuple(rows), ends[0].truncated)
+    end = ends[0]
+    return Result(tuple(names), tuple(types), tuple(rows), end.truncated, end.more, end.counted, end.opened)
 
 
 def inspect(statements: Sequence[Statement], *, bounds: Detect) -> Mapping[str, Inspected]:

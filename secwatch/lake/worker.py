@@ -9,6 +9,7 @@ from __future__ import annotations
 import resource
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ MAX_REQUEST_BYTES = 256 << 20
 MAX_ROW_BYTES = 1 << 20
 # Our parent holds the answer whole.
 MAX_ANSWER_BYTES = 64 << 20
+# Telling how many rows there are beyond the limit is not worth more than this.
+COUNTING_SECONDS = 2.0
 
 
 def main() -> int:
@@ -62,10 +65,11 @@ def answers(request: Request) -> Iterator[Answer]:
     from secwatch.lake import engine
 
     try:
-        connection = engine.connect(request.lake, request.files, request.memory_megabytes)
         if isinstance(request.work, Query):
-            yield from _query(connection, request.work)
-        elif isinstance(request.work, Inspection):
+            yield from _query(request, request.work)
+            return
+        connection = engine.connect(request.lake, request.files, request.memory_megabytes)
+        if isinstance(request.work, Inspection):
             engine.show_nothing(connection)
             yield from (_inspect(connection, item) for item in request.work.statements)
             yield End()
@@ -79,28 +83,47 @@ def answers(request: Request) -> Iterator[Answer]:
         yield Failed(engine.explain(error).message)
 
 
-def _query(connection: Any, work: Query) -> Iterator[Answer]:
+def _query(request: Request, work: Query) -> Iterator[Answer]:
     import duckdb
 
-    from secwatch.lake import engine
+    from secwatch.lake import engine, pruning
 
+    def empty() -> duckdb.DuckDBPyConnection:
+        return engine.bare(request.memory_megabytes)
+
+    with empty() as parser:
+        statement = engine.accept(parser, work.sql)
+    files = pruning.needed(empty, request.files, statement)
+    opened = sum(map(len, files.values()))
+    connection = engine.connect(request.lake, files, request.memory_megabytes)
     engine.show_tables(connection)
-    statement = engine.accept(connection, work.sql)
     engine.run(connection, statement, {})
     described = connection.description
     yield Columns(_numbered([item[0] for item in described]), [str(item[1]) for item in described])
-    sent = 0
     try:
-        while rows := connection.fetchmany(min(2048, work.limit - sent + 1)):
+        sent = 0
+        while rows := connection.fetchmany(min(2048, work.limit - sent)):
             for row in rows:
-                if sent == work.limit:
-                    yield End(truncated=True)
-                    return
                 yield Row([moment_text(value) for value in row])
-                sent += 1
+            sent += len(rows)
+            if sent == work.limit:
+                more, counted = _count_more(connection)
+                yield End(more > 0, more, counted, opened)
+                return
     except duckdb.Error as error:
         raise engine.explain(error) from error
-    yield End()
+    yield End(opened=opened)
+
+
+def _count_more(connection: Any) -> tuple[int, bool]:
+    """Return how many rows are left, as far as a short while suffices to count, and whether these are all."""
+    deadline = time.monotonic() + COUNTING_SECONDS
+    more = 0
+    while rows := connection.fetchmany(2048):
+        more += len(rows)
+        if time.monotonic() >= deadline:
+            return more, False
+    return more, True
 
 
 def _numbered(names: Sequence[str]) -> list[str]:

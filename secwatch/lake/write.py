@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import duckdb
 import numpy
 
-from secwatch.core.columns import ColumnBatch, NumbersColumn, TextColumn, TextsColumn
+from secwatch.core.columns import ColumnBatch, NumbersColumn, Table, TextColumn, TextsColumn
 from secwatch.core.errors import SecwatchError
-from secwatch.core.moments import from_microseconds
 from secwatch.core.tables import TABLES
 from secwatch.lake.arrow import ArrowSource
+from secwatch.lake.layout import DAY, PARTIAL, directory_of, sync
 from secwatch.system.paths import prepare
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # What bounds the memory of a reading run: this much of each table is held before a file is written.
 ROWS_PER_FILE = 500_000
 BYTES_PER_FILE = 96 << 20
 WRITER_MEMORY = "512MB"
-PARTIAL = ".partial"
+# A capture spans a day or two; one that claims many is damaged or lies, and must not make a file for each.
+MAX_DAYS = 32
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ class Segment:
 class Writer:
     """Turns batches into segments; leaving the block by an exception removes what was written.
 
-    A segment belongs to one input, so removing an input or the oldest data is removing whole files.
+    A segment holds rows of one input and one day, so removing an input or the oldest data is removing
+    whole files.
     """
 
     def __init__(self, lake: Path, *, rows_per_file: int = ROWS_PER_FILE):
@@ -78,8 +82,9 @@ class Writer:
         """Write what is left, make all of it durable, and return every segment."""
         for table in list(self._pending):
             self._write(table)
-        for table in {segment.table for segment in self._segments}:
-            _sync(self._lake / table)
+        days = {(self._lake / segment.path).parent for segment in self._segments}
+        for directory in sorted({*days, *(day.parent for day in days)} | ({self._lake} if days else set())):
+            sync(directory)
         return tuple(self._segments)
 
     def discard(self) -> None:
@@ -90,48 +95,65 @@ class Writer:
         self._pending.clear()
 
     def _write(self, name: str) -> None:
+        """Write what is pending of a table: one file for each day that its rows lie in."""
         batches = self._pending.pop(name, [])
         if not batches:
             return
         table = TABLES[name]
         times = numpy.concatenate([numpy.asarray(batch.columns[table.time_column]) for batch in batches])
-        first, last = int(times.min()), int(times.max())
-        directory = prepare(self._lake / name)
-        path = directory / f"{_day(first)}-{self._token}-{len(self._segments):04d}.parquet"
+        source = ArrowSource(table, batches)
+        for share in _shares(times, table):
+            self._write_share(source, name, share)
+
+    def _write_share(self, source: ArrowSource, name: str, share: _Share) -> None:
+        below = f"{directory_of(name, share.day)}/{self._token}-{len(self._segments):04d}.parquet"
+        path = self._lake / below
+        prepare(path.parent)
         partial = path.with_name(path.name + PARTIAL)
         try:
-            relation = self._connection.from_arrow(ArrowSource(table, batches))
+            relation = self._connection.from_arrow(source)
+            if share.condition:
+                relation = relation.filter(share.condition)
             relation.write_parquet(str(partial), compression="zstd")
-            _sync(partial)
+            sync(partial)
             partial.rename(path)
         except duckdb.Error as error:
             partial.unlink(missing_ok=True)
-            raise _explain(error, directory) from error
+            raise explain(error, path.parent) from error
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
         size = path.stat().st_size
-        self._segments.append(Segment(f"{name}/{path.name}", name, len(times), size, first, last))
+        self._segments.append(Segment(below, name, share.rows, size, share.first, share.last))
 
 
-def files_on_disk(lake: Path) -> Iterator[str]:
-    """Yield the path below the lake of every file that lies in a table's directory."""
-    for table in TABLES:
-        directory = lake / table
-        if directory.is_dir():
-            yield from (f"{table}/{entry.name}" for entry in os.scandir(directory) if entry.is_file())
+@dataclass(frozen=True)
+class _Share:
+    """The rows of one day (days since 1970; None for several): the condition that chooses them, '' for all."""
+
+    day: int | None
+    condition: str
+    rows: int
+    first: int
+    last: int
 
 
-def remove_unrecorded(lake: Path, recorded: Collection[str]) -> int:
-    """Remove the files that no database row names, left by a run that was killed; return how many.
-
-    Call it only while holding the lock of the writers.
-    """
-    known = frozenset(recorded)
-    orphans = [path for path in files_on_disk(lake) if path not in known]
-    for path in orphans:
-        (lake / path).unlink(missing_ok=True)
-    return len(orphans)
+def _shares(times: NDArray[numpy.int64], table: Table) -> Iterator[_Share]:
+    """Divide rows by day. Of more than MAX_DAYS days those with the fewest rows share a file: times are claims."""
+    days, counts = numpy.unique(times // DAY, return_counts=True)
+    if len(days) == 1:
+        yield _Share(int(days[0]), "", len(times), int(times.min()), int(times.max()))
+        return
+    kept = days if len(days) <= MAX_DAYS else days[numpy.sort(numpy.argsort(-counts, kind="stable")[: MAX_DAYS - 1])]
+    moment = f'epoch_us("{table.time_column}")'
+    for day in kept.tolist():
+        chosen = times[(times >= day * DAY) & (times < (day + 1) * DAY)]
+        condition = f"{moment} >= {day * DAY} AND {moment} < {(day + 1) * DAY}"
+        yield _Share(day, condition, len(chosen), int(chosen.min()), int(chosen.max()))
+    if len(kept) < len(days):
+        chosen = times[~numpy.isin(times // DAY, kept)]
+        condition = " AND ".join(f"({moment} < {day * DAY} OR {moment} >= {(day + 1) * DAY})" for day in kept.tolist())
+        yield _Share(None, condition, len(chosen), int(chosen.min()), int(chosen.max()))
 
 
 def _size(batch: ColumnBatch) -> int:
@@ -148,23 +170,8 @@ def _size(batch: ColumnBatch) -> int:
     return total
 
 
-def _day(microseconds: int) -> str:
-    """The name of a file starts with the day of its first row, for the people who look at the directory."""
-    try:
-        return from_microseconds(microseconds).astimezone(UTC).strftime("%Y-%m-%d")
-    except SecwatchError:
-        return "0000-00-00"
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _explain(error: duckdb.Error, directory: Path) -> SecwatchError:
+def explain(error: duckdb.Error, directory: Path) -> SecwatchError:
+    """Return in words why DuckDB could not write below a directory."""
     text = str(error).partition("\n")[0]
     if "No space left" in text:
         return SecwatchError(f"no space left on the disk for {directory}", "free some space; nothing was changed")

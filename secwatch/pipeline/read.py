@@ -18,9 +18,10 @@ from secwatch.core.ownership import Ownership
 from secwatch.detect import catalogue, evaluate
 from secwatch.detect.definition import Definition
 from secwatch.detect.recorded import Evaluator
-from secwatch.lake.write import Segment, Writer, remove_unrecorded
+from secwatch.lake.write import Segment, Writer
 from secwatch.pipeline.conveyor import convey
 from secwatch.pipeline.identity import beginnings, hint_of, is_one_of
+from secwatch.pipeline.tidy import tidy
 from secwatch.sensor.reader import FlowReader, SensorCounters, SensorSettings
 from secwatch.store import alerts, backlog
 from secwatch.store import lake as store
@@ -118,7 +119,7 @@ def read_inputs(
     sensor = sensor_settings(settings.sensor, flows_only=flows_only)
     evaluator = Evaluator(place.lake, database, ownership, settings.detect)
     with lock.hold(place.runtime, LOCK, wait_seconds=LOCK_PATIENCE_SECONDS):
-        remove_unrecorded(place.lake, store.recorded_paths(database))
+        tidy(place, database)
         known = catalogue.load(place)
         definitions = known.enabled(settings.detect)
         # In order of time, so that counts are exact: an alert that is stated later counts nothing earlier.

@@ -18,7 +18,11 @@ KEY_BYTES = 32
 
 @dataclass(frozen=True)
 class RecordedFile:
-    """One Parquet file: path below the lake, its table and input, its time range in µs (both included)."""
+    """One Parquet file: path below the lake, its table, its time range in µs (both included).
+
+    rows are those that are seen. Where rows of inputs that are gone lie in the file too, `parts` are the
+    numbers in its column lake_part of those that count; None when all do.
+    """
 
     path: str
     table: str
@@ -26,7 +30,7 @@ class RecordedFile:
     bytes: int
     first_time: int
     last_time: int
-    input_id: int = 0
+    parts: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,8 @@ class ReadInput:
     """An input that was read. identity is the tag of its bytes, quick_identity a cheap hint ('' for none).
 
     content_length and content_tag are of what was read after decompression, content_head is its
-    beginning in hexadecimal. flows_only: no payload was looked into.
+    beginning in hexadecimal. flows_only: no payload was looked into. A lasting input cannot be read again
+    (live capture): nothing replaces it.
     """
 
     identity: str
@@ -48,6 +53,7 @@ class ReadInput:
     content_length: int = 0
     content_tag: str = ""
     flows_only: bool = False
+    lasting: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,23 +84,30 @@ def files(
 ) -> Sequence[RecordedFile]:
     """Return the recorded files with rows between two times (µs, both included), by table and time."""
     rows = database.query(
-        "SELECT * FROM lake_files WHERE (:since IS NULL OR last_time >= :since)"
-        " AND (:until IS NULL OR first_time <= :until) ORDER BY table_name, first_time, path",
-        {"since": since, "until": until},
+        _FILES, {"since": since, "until": until, "without": json.dumps([int(number) for number in without_inputs])}
     )
     return [
         RecordedFile(
             row["path"],
             row["table_name"],
-            row["rows"],
+            row["seen"],
             row["bytes"],
             row["first_time"],
             row["last_time"],
-            row["input_id"],
+            None if row["listed"] == row["parts"] else tuple(sorted(map(int, row["numbers"].split(",")))),
         )
         for row in rows
-        if row["input_id"] not in without_inputs
     ]
+
+
+_FILES = """
+SELECT f.*, p.seen, p.listed, p.numbers FROM lake_files f JOIN (
+    SELECT path, sum(rows) AS seen, count(*) AS listed, group_concat(part) AS numbers FROM lake_parts
+    WHERE input_id NOT IN (SELECT value FROM json_each(:without)) GROUP BY path
+) p ON p.path = f.path
+WHERE (:since IS NULL OR f.last_time >= :since) AND (:until IS NULL OR f.first_time <= :until)
+ORDER BY f.table_name, f.first_time, f.path
+"""
 
 
 def identity_key(database: Database) -> bytes:
@@ -158,25 +171,36 @@ def add_input(database: Database, read: ReadInput, produced: Sequence[RecordedFi
         "content_length": read.content_length,
         "content_tag": read.content_tag,
         "flows_only": int(read.flows_only),
+        "lasting": int(read.lasting),
     }
     number = cast("int", database.table("inputs").insert(row).last_pk)
-    database.table("lake_files").insert_all(
-        {
-            "path": item.path,
-            "input_id": number,
-            "table_name": item.table,
-            "rows": item.rows,
-            "bytes": item.bytes,
-            "first_time": item.first_time,
-            "last_time": item.last_time,
-        }
-        for item in produced
-    )
+    for item in produced:
+        add_file(database, item, {0: (number, item.rows)})
     return number
 
 
+def add_file(database: Database, item: RecordedFile, parts: Mapping[int, tuple[int, int]]) -> None:
+    """Record a file with its parts: (input, rows) by the number in its column lake_part, {0: …} if it has none.
+
+    Call it inside a transaction.
+    """
+    row = {
+        "path": item.path,
+        "table_name": item.table,
+        "rows": item.rows,
+        "bytes": item.bytes,
+        "first_time": item.first_time,
+        "last_time": item.last_time,
+        "parts": len(parts),
+    }
+    database.table("lake_files").insert(row)
+    database.table("lake_parts").insert_all(
+        {"path": item.path, "part": part, "input_id": number, "rows": rows} for part, (number, rows) in parts.items()
+    )
+
+
 def remove_inputs(database: Database, numbers: Sequence[int]) -> None:
-    """Forget inputs and their files. Call it inside a transaction; the files go with the next clean-up."""
+    """Forget inputs and their rows. Call it inside a transaction; the files go with the next clean-up."""
     for number in numbers:
         database.execute("DELETE FROM inputs WHERE id = ?", [number])
 

@@ -14,15 +14,16 @@ from secwatch.system.paths import prepare
 
 
 @contextmanager
-def hold(directory: Path, name: str, *, wait_seconds: float = 0.0) -> Iterator[None]:
+def hold(directory: Path, name: str, *, wait_seconds: float = 0.0, shared: bool = False) -> Iterator[None]:
     """Hold the lock of that name. Raise Locked, naming the holder's process, if it is not to be had in time.
 
+    Several may hold a `shared` one at once, while nobody holds it alone.
     The kernel drops the lock when the process ends, however it ends, so no lock is ever stale.
     """
     path = prepare(directory) / f"{name}.lock"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        _acquire(descriptor, name, time.monotonic() + wait_seconds)
+        _acquire(descriptor, name, time.monotonic() + wait_seconds, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
@@ -30,10 +31,10 @@ def hold(directory: Path, name: str, *, wait_seconds: float = 0.0) -> Iterator[N
         os.close(descriptor)
 
 
-def _acquire(descriptor: int, name: str, deadline: float) -> None:
+def _acquire(descriptor: int, name: str, deadline: float, kind: int) -> None:
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
             return
         except BlockingIOError as error:
             if time.monotonic() >= deadline:

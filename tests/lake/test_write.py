@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from secwatch.core.columns import ColumnBatch, TextColumn
 from secwatch.core.tables import TABLES
+from secwatch.lake.layout import files_on_disk, remove_unrecorded
 from secwatch.lake.rows import batch_of
-from secwatch.lake.write import Writer, files_on_disk, remove_unrecorded
+from secwatch.lake.write import MAX_DAYS, Writer
 
 START = 1_790_000_000_000_000
 
@@ -33,7 +34,9 @@ def test_every_table_keeps_every_column_and_its_type(tmp_path: Path, name: str) 
         writer.add(batch_of(name, [{table.time_column: START}]))
         (segment,) = writer.finish()
     with duckdb.connect() as connection:
-        described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet('{tmp_path / segment.path}')").fetchall()
+        described = connection.execute(
+            f"DESCRIBE SELECT * FROM read_parquet('{tmp_path / segment.path}', hive_partitioning = false)"
+        ).fetchall()
     assert [(row[0], row[1]) for row in described] == [(column.name, column.kind.value) for column in table.columns]
 
 
@@ -106,6 +109,40 @@ def test_many_rows_become_several_bounded_files(tmp_path: Path) -> None:
     assert sorted(files_on_disk(tmp_path)) == sorted(segment.path for segment in segments)
 
 
+def test_rows_lie_in_the_directory_of_their_day(tmp_path: Path) -> None:
+    midnight = START // 86_400_000_000 * 86_400_000_000 + 86_400_000_000
+    times = [midnight - 2, midnight - 1, midnight, midnight + 1, midnight + 2]
+    with Writer(tmp_path) as writer:
+        writer.add(batch_of("flows", [{"last_seen": time} for time in times]))
+        writer.add(batch_of("dns", [{"time": midnight}]))
+        segments = writer.finish()
+    assert [(item.path.rpartition("/")[0], item.rows, item.first_time, item.last_time) for item in segments] == [
+        ("flows/day=2026-09-21", 2, midnight - 2, midnight - 1),
+        ("flows/day=2026-09-22", 3, midnight, midnight + 2),
+        ("dns/day=2026-09-22", 1, midnight, midnight),
+    ]
+    seen = read(tmp_path, "flows/*/*.parquet", "day::VARCHAR, epoch_us(last_seen)")
+    assert sorted(seen) == [(f"2026-09-{21 + (time >= midnight)}", time) for time in times]
+
+
+@given(st.lists(st.integers(-(1 << 61), 1 << 61) | st.integers(START, START + 10**13), min_size=1, max_size=200))
+@settings(max_examples=30, deadline=None)
+def test_any_times_are_split_into_few_files_and_none_is_lost(
+    tmp_path_factory: pytest.TempPathFactory, times: list[int]
+) -> None:
+    lake = tmp_path_factory.mktemp("lake")
+    with Writer(lake) as writer:
+        writer.add(batch_of("flows", [{"last_seen": time} for time in times]))
+        segments = writer.finish()
+    assert len(segments) <= MAX_DAYS
+    found: list[int] = []
+    for segment in segments:
+        inside = [row[0] for row in read(lake, segment.path, "epoch_us(last_seen)")]
+        assert (len(inside), min(inside), max(inside)) == (segment.rows, segment.first_time, segment.last_time)
+        found.extend(inside)
+    assert sorted(found) == sorted(times)
+
+
 def test_what_no_database_row_names_is_removed(tmp_path: Path) -> None:
     with Writer(tmp_path) as writer:
         writer.add(batch_of("flows", [{"first_seen": START, "last_seen": START}]))
@@ -113,7 +150,10 @@ def test_what_no_database_row_names_is_removed(tmp_path: Path) -> None:
     (tmp_path / "flows" / "2026-01-01-x-0000.parquet").write_bytes(b"orphan")
     (tmp_path / "dns").mkdir()
     (tmp_path / "dns" / "2026-01-01-x-0001.parquet.partial").write_bytes(b"half")
-    assert remove_unrecorded(tmp_path, [kept.path]) == 2
+    (tmp_path / "dns" / "day=2026-01-01").mkdir()
+    (tmp_path / "dns" / "day=2026-01-01" / "x-0001.parquet").write_bytes(b"orphan")
+    assert remove_unrecorded(tmp_path, [kept.path]) == 3
+    assert not (tmp_path / "dns" / "day=2026-01-01").exists()
     assert list(files_on_disk(tmp_path)) == [kept.path]
 
 
