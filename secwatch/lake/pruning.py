@@ -27,7 +27,11 @@ _GROUP = "group_of_files_"
 # Those that conclude from conditions alone. The others conclude from statistics too: an empty table proves nothing.
 _OPTIMIZERS = ("expression_rewriter", "filter_pullup", "filter_pushdown", "empty_result_pullup", "cte_inlining")
 
+# Planning over many groups takes longer than it saves: first a few wide ones, then what is left of them in days.
+_AT_ONCE = 16
+
 Files = Mapping[str, Sequence[File]]
+Groups = Mapping[str, Sequence[Sequence[File]]]
 
 
 def needed(connect: Callable[[], duckdb.DuckDBPyConnection], files: Files, statement: Accepted) -> Files:
@@ -35,30 +39,39 @@ def needed(connect: Callable[[], duckdb.DuckDBPyConnection], files: Files, state
 
     Raise Unacceptable for a statement that cannot be planned.
     """
-    whole = {name: {0: list(files[name])} for name in TABLES if files.get(name)}
-    used = _planned(connect, whole, statement)
-    days = {name: _by_days(files[name]) for name, _ in used}
-    return _chosen(days, _planned(connect, days, statement))
+    rest: dict[str, Sequence[File]] = {name: files[name] for name in TABLES if files.get(name)}
+    while True:
+        groups = {name: _groups(of) for name, of in rest.items()}
+        used = _planned(connect, groups, statement)
+        before = rest
+        rest = {}
+        for name, of in groups.items():
+            if chosen := [file for number, group in enumerate(of) if (name, number) in used for file in group]:
+                rest[name] = chosen
+        # Where a group of several days was left out, looking at days may leave out more.
+        changed = any(len(of) < len(before[name]) for name, of in rest.items())
+        if not changed or all(len(_days(of)) <= _AT_ONCE for of in before.values()):
+            return rest
 
 
-def _by_days(files: Sequence[File]) -> dict[int, list[File]]:
-    """Files of the same days together, numbered."""
+def _days(files: Sequence[File]) -> Sequence[Sequence[File]]:
+    """Return the files of the same days together, in order."""
     found: dict[tuple[int, int], list[File]] = {}
     for file in files:
         found.setdefault((day_number(file.first_time), day_number(file.last_time)), []).append(file)
-    return dict(enumerate(found.values()))
+    return [found[days] for days in sorted(found)]
 
 
-def _chosen(groups: Mapping[str, Mapping[int, Sequence[File]]], used: frozenset[tuple[str, int]]) -> Files:
-    return {
-        name: [file for number, members in of.items() if (name, number) in used for file in members]
-        for name, of in groups.items()
-    }
+def _groups(files: Sequence[File]) -> Sequence[Sequence[File]]:
+    """Return the files in at most _AT_ONCE groups, each of one day or of days that follow each other."""
+    days = _days(files)
+    width = -(-len(days) // _AT_ONCE)
+    return [[file for day in days[at : at + width] for file in day] for at in range(0, len(days), width)]
 
 
 def _planned(
     connect: Callable[[], duckdb.DuckDBPyConnection],
-    groups: Mapping[str, Mapping[int, Sequence[File]]],
+    groups: Groups,
     statement: Accepted,
 ) -> frozenset[tuple[str, int]]:
     """Return the groups, as (table, number), that are left in the plan of the statement."""
@@ -66,7 +79,7 @@ def _planned(
         known = {row[0] for row in connection.execute("SELECT name FROM duckdb_optimizers()").fetchall()}
         connection.execute(f"SET disabled_optimizers = '{','.join(sorted(known.difference(_OPTIMIZERS)))}'")
         for table in TABLES.values():
-            _show(connection, table, groups.get(table.name, {}))
+            _show(connection, table, groups.get(table.name, ()))
         connection.execute("SET lock_configuration = true")
         try:
             row = connection.execute(f"EXPLAIN (FORMAT json) {statement.sql}").fetchone()
@@ -75,10 +88,10 @@ def _planned(
     return frozenset(_scanned(json.loads(row[1]) if row else None))
 
 
-def _show(connection: duckdb.DuckDBPyConnection, table: Table, groups: Mapping[int, Sequence[File]]) -> None:
+def _show(connection: duckdb.DuckDBPyConnection, table: Table, groups: Sequence[Sequence[File]]) -> None:
     columns = ", ".join(f'"{column.name}" {column.kind.value}' for column in table.columns)
     parts = []
-    for number, files in groups.items():
+    for number, files in enumerate(groups):
         name = f"{_GROUP}{number}_{table.name}"
         connection.execute(f"CREATE TABLE {name} ({columns})")
         first, last = min(file.first_time for file in files), max(file.last_time for file in files)

@@ -137,7 +137,7 @@ def test_any_times_are_split_into_few_files_and_none_is_lost(
     assert len(segments) <= MAX_DAYS
     found: list[int] = []
     for segment in segments:
-        inside = [row[0] for row in read(lake, segment.path, "epoch_us(last_seen)")]
+        inside = [int(str(row[0])) for row in read(lake, segment.path, "epoch_us(last_seen)")]
         assert (len(inside), min(inside), max(inside)) == (segment.rows, segment.first_time, segment.last_time)
         found.extend(inside)
     assert sorted(found) == sorted(times)
