@@ -30,9 +30,13 @@ def given(identity: str) -> lake.ReadInput:
 def test_a_workspace_from_before_parts_keeps_its_files(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     old = Database(path)
-    MIGRATIONS.apply(old, stop_before="0004_lake_parts")
+    MIGRATIONS.apply(old, stop_before="0005_lake_parts")
     for number in (1, 2):
-        old.execute("INSERT INTO inputs VALUES (?, 'x', '', 'a.pcap', '2026-11-23', 0, 9, '{}', '', 0, '')", [number])
+        old.execute(
+            "INSERT INTO inputs (id, identity, quick_identity, name, read_at, counters)"
+            " VALUES (?, 'x', '', 'a.pcap', '2026-11-23T00:00:00.000000Z', '{}')",
+            [number],
+        )
         old.execute(
             "INSERT INTO lake_files VALUES (?, ?, 'flows', 5, 100, 0, 9)",
             [f"flows/2026-11-23-{number}.parquet", number],
