@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("secwatch.commands.demo", "Carry you through the whole of secwatch on sample data, for real."),
     "sense": ("secwatch.commands.sense", "Read packets into flows, events and alerts."),
     "flows": ("secwatch.commands.flows", "Ask questions of the flows and events in SQL."),
+    "lake": ("secwatch.commands.lake", "Keep the lake: how full it is, merge small files, drop the oldest."),
     "detect": ("secwatch.commands.detect", "List, check and test detections."),
     "scan": ("secwatch.commands.scan", "Scan files with YARA rules."),
     "rules": ("secwatch.commands.rules", "List, check and test YARA rules."),

@@ -27,12 +27,18 @@ def day_number(microseconds: int) -> int:
     return microseconds // DAY
 
 
+def day_name(day: int) -> str:
+    """Return a day (days since 1970) as `2026-09-21`, and one outside of the calendar as ''."""
+    try:
+        return str(_EPOCH + timedelta(days=day))
+    except OverflowError:
+        return ""
+
+
 def directory_of(table: str, day: int | None) -> str:
     """Return the directory below the lake for a day's rows (days since 1970), None for rows of no one day."""
-    try:
-        name = NO_DAY if day is None else f"day={_EPOCH + timedelta(days=day)}"
-    except OverflowError:
-        name = NO_DAY
+    known = "" if day is None else day_name(day)
+    name = f"day={known}" if known else NO_DAY
     return f"{table}/{name}"
 
 

@@ -21,6 +21,7 @@ from secwatch.detect.recorded import Evaluator
 from secwatch.lake.write import Segment, Writer
 from secwatch.pipeline.conveyor import convey
 from secwatch.pipeline.identity import beginnings, hint_of, is_one_of
+from secwatch.pipeline.retention import watch
 from secwatch.pipeline.tidy import tidy
 from secwatch.sensor.reader import FlowReader, SensorCounters, SensorSettings
 from secwatch.store import alerts, backlog
@@ -134,8 +135,9 @@ def read_inputs(
                 if len(paths) == 1:
                     raise
                 results.append(_failed(path, error))
+        filling = watch(place, database, settings, now())
     problems = (*map(str, known.mistakes), *problems)
-    changed = (*resumed.opened, *resumed.updated)
+    changed = (*resumed.opened, *resumed.updated, *filling)
     return ReadSummary(tuple(results), problems, time.monotonic() - started, changed)
 
 

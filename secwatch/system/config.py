@@ -14,7 +14,7 @@ import msgspec
 
 from secwatch.core.errors import ConfigurationInvalid
 from secwatch.system.paths import CONFIGURATION_NAME, Place
-from secwatch.system.settings import General, Settings
+from secwatch.system.settings import LEGAL_DAYS, General, Lake, Settings
 
 _MAX_BYTES = 4 << 20
 ENVIRONMENT_PREFIX = "SECWATCH_"
@@ -130,6 +130,13 @@ def _references(merged: Mapping[str, Any]) -> Iterator[str]:
         ZoneInfo(zone)
     except (LookupError, ValueError, OSError):
         yield f"configuration: table [general], key time_zone: there is no time zone {zone!r}"
+    lake = merged.get("lake", {})
+    days = str(lake.get("keep_days", Lake().keep_days))
+    if days.isdecimal() and int(days) < LEGAL_DAYS and not str(lake.get("keep_less_because", "")).strip():
+        yield (
+            f"configuration: table [lake], key keep_days: {days} days are less than the six months ({LEGAL_DAYS} days)"
+            " that the law asks of network logs; say in keep_less_because why that is lawful here"
+        )
     backup = merged.get("backup", {})
     repositories = backup.get("repositories", {})
     for name, job in backup.get("jobs", {}).items():

@@ -12,6 +12,9 @@ from secwatch.core import durations
 Duration = Annotated[str, Meta(pattern=durations.PATTERN, description="a duration such as 90s, 15m, 24h, 7d")]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$", description="letters, digits, . _ -")]
 Positive = Annotated[int, Meta(gt=0)]
+# Network logs are kept for no less than six months: Cybersecurity Law of the PRC, article 21 (quoted
+# second-hand). Six calendar months are 181 to 184 days; 180 is the count that is customary for it.
+LEGAL_DAYS = 180
 NotNegative = Annotated[int, Meta(ge=0)]
 
 
@@ -33,6 +36,19 @@ class Sensor(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     other_idle: Duration = "60s"
     active: Duration = "30m"
     silent_after: Duration = "24h"
+
+
+class Lake(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """[lake]: how long flows and events are kept, and how much of the disk they may take.
+
+    Fewer than LEGAL_DAYS days are accepted only with a reason in keep_less_because.
+    """
+
+    keep_days: Annotated[int, Meta(gt=0, le=36_500)] = 184
+    keep_less_because: str = ""
+    quota: Annotated[str, Meta(pattern=r"^([1-9][0-9]{0,8}[KMGT]|[1-9][0-9]?%)$", description="200G, or 80%")] = "80%"
+    alert_percent: Annotated[int, Meta(gt=0, le=100)] = 80
+    drop_beyond_quota: bool = False
 
 
 class Detect(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -126,6 +142,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     general: General = General()
     sensor: Sensor = Sensor()
+    lake: Lake = Lake()
     detect: Detect = Detect()
     scan: Scan = Scan()
     warn: Warn = Warn()
