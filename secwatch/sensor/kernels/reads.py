@@ -50,6 +50,18 @@ def big64(data: Bytes, offset: int) -> np.uint64:
 
 
 @part
+def little16(data: Bytes, offset: int) -> int:
+    """Return two bytes in little-endian order."""
+    return byte(data, offset) | (byte(data, offset + 1) << 8)
+
+
+@part
+def little32(data: Bytes, offset: int) -> int:
+    """Return four bytes in little-endian order."""
+    return little16(data, offset) | (little16(data, offset + 2) << 16)
+
+
+@part
 def file16(data: Bytes, offset: int, swapped: bool) -> int:
     """Return two bytes in the order of the file."""
     if swapped:
