@@ -14,8 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import duckdb
 
 from secwatch.core.tables import TABLES
+from secwatch.lake.numbers import SECOND, between
 from secwatch.lake.protocol import Needs, Sweep, Watch
-from secwatch.lake.shelf import SECOND, Shelf, between
+from secwatch.lake.shelf import Shelf
+
+# From so many rows a window on, evaluating it costs less than finding out whether it need be.
+_DENSE = 10_000
 
 
 def window_ends(shelf: Shelf, watch: Watch, work: Sweep) -> list[int]:
@@ -33,7 +37,10 @@ def window_ends(shelf: Shelf, watch: Watch, work: Sweep) -> list[int]:
         return ends
     rich: list[int] = []
     for part in _parts(ends, slots, window + every, shelf.capacity):
-        rich.extend(_rich(shelf, watch, watch.needs, part))
+        numbers = [shelf.numbers[name] for name in watch.consumes]
+        rows = sum(item.at_most(part[0] - window, part[-1]) for item in numbers)
+        dense = rows * window > _DENSE * (part[-1] - part[0] + window)
+        rich.extend(part if dense else _rich(shelf, watch, watch.needs, part))
     return rich
 
 
@@ -77,17 +84,21 @@ def _rich(shelf: Shelf, watch: Watch, needs: Needs, ends: Sequence[int]) -> Sequ
     """
     every, window = watch.every_seconds * SECOND, watch.window_seconds * SECOND
     lower, upper = ends[0] - window, ends[-1]
-    same = "".join(f', "{name}"' for name in needs.same)
+    # Rows that agree have the same hash; that others may have it too only lets a window be evaluated for nothing.
+    columns = ", ".join(f'"{name}"' for name in needs.same)
+    same = f", hash({columns}) AS same" if needs.same else ""
     parts = []
     for name in watch.consumes:
         table = TABLES[name]
         source = shelf.source(table, lower, upper)
         moment = f'epoch_us("{table.time_column}") AS moment'
         parts.append(f"SELECT {moment}{same} FROM {source} WHERE {between(table, lower, upper)}")
-    partition = f"PARTITION BY {same[2:]} " if same else ""
+    often = f"SELECT same FROM candidates GROUP BY same HAVING count(*) >= {needs.rows}"
+    many = f" SEMI JOIN ({often}) AS often USING (same)" if same else ""
+    partition = "PARTITION BY same " if same else ""
     sql = (
-        f"WITH candidates AS ({' UNION ALL '.join(parts)}), runs AS (SELECT moment,"
-        f" lag(moment, {needs.rows - 1}) OVER ({partition}ORDER BY moment) AS first FROM candidates)"
+        f"WITH candidates AS MATERIALIZED ({' UNION ALL '.join(parts)}), runs AS (SELECT moment,"
+        f" lag(moment, {needs.rows - 1}) OVER ({partition}ORDER BY moment) AS first FROM candidates{many})"
         f" SELECT (moment + {every - 1}) // {every} * {every} AS slot, max(first) FROM runs"
         f" WHERE first > moment - {window} GROUP BY slot ORDER BY slot"
     )

@@ -13,48 +13,96 @@ import duckdb
 from secwatch.core.columns import Table
 from secwatch.core.tables import TABLES
 from secwatch.lake.engine import names
+from secwatch.lake.numbers import SECOND, Numbers, between, count_rows
 from secwatch.lake.protocol import Sweep, Watch
 
-SECOND = 1_000_000
+_PIECES = 4  # a piece has this part of the rows that may be held: few enough queries, and little read ahead
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Rows of a table in (lower, upper] µs, decoded in memory."""
+
+    name: str
+    lower: int
+    upper: int
+    rows: int
 
 
 @dataclass
 class Shelf:
-    """Which rows of each table are decoded in memory: (lower, upper] in µs, and how many there may be."""
+    """Which rows of each table are decoded in memory: pieces that lie side by side, and how many rows they may have.
+
+    Windows go forward in time, so pieces are added at the young end, and the oldest ones make room: each row
+    is decoded once for all watches.
+    """
 
     connection: duckdb.DuckDBPyConnection
     capacity: int
     columns: Mapping[str, str]
-    held: dict[str, tuple[int, int]] = field(default_factory=dict)
+    numbers: Mapping[str, Numbers] = field(default_factory=dict)
+    held: dict[str, list[_Piece]] = field(default_factory=dict)
     shown: dict[str, str] = field(default_factory=dict)
+    made: int = 0
 
     def show(self, table: Table, lower: int, upper: int) -> None:
         """Let the table's view read (lower, upper] from memory if it fits there, else from the files."""
         if self.source(table, lower, upper) == f"held_{table.name}":
             self._view(table, f"held_{table.name}")
-        elif self.count(table, lower, upper) <= self.capacity:
-            self.connection.execute(
-                f"CREATE OR REPLACE TABLE held_{table.name} AS SELECT {self.columns[table.name]}, new"
-                f" FROM all_{table.name} WHERE {between(table, lower, upper)}"
-            )
-            self.held[table.name] = (lower, upper)
-            self.shown.pop(table.name, None)
+        elif self.numbers[table.name].at_most(lower, upper) <= self.capacity:
+            self._hold(table, lower, upper)
             self._view(table, f"held_{table.name}")
         else:
             self._view(table, f"all_{table.name}")
-            self.connection.execute(f"DROP TABLE IF EXISTS held_{table.name}")
-            self.held.pop(table.name, None)
+            self._drop(table, len(self.held.get(table.name, ())))
 
     def source(self, table: Table, lower: int, upper: int) -> str:
         """Return the name of a table or view that has every row in (lower, upper]: the one in memory if it can."""
-        held = self.held.get(table.name)
-        return f"{'held' if held and held[0] <= lower and upper <= held[1] else 'all'}_{table.name}"
+        pieces = self.held.get(table.name)
+        inside = pieces and pieces[0].lower <= lower and upper <= pieces[-1].upper
+        return f"{'held' if inside else 'all'}_{table.name}"
 
-    def count(self, table: Table, lower: int, upper: int) -> int:
-        """Return the number of rows in (lower, upper]."""
-        sql = f"SELECT count(*) FROM all_{table.name} WHERE {between(table, lower, upper)}"
-        row = self.connection.execute(sql).fetchone()
-        return int(row[0]) if row else 0
+    def _hold(self, table: Table, lower: int, upper: int) -> None:
+        """Decode what is missing of (lower, upper], and what comes after it as far as a piece goes."""
+        pieces = self.held.setdefault(table.name, [])
+        if pieces and not pieces[0].lower <= lower <= pieces[-1].upper:
+            self._drop(table, len(pieces))
+        start = pieces[-1].upper if pieces else lower
+        numbers = self.numbers[table.name]
+        stop = max(upper, numbers.reach(start, self.capacity // _PIECES))
+        rows = numbers.at_most(start, stop)
+        spare = 0
+        while spare < len(pieces) and sum(item.rows for item in pieces[spare:]) + rows > self.capacity:
+            if pieces[spare].upper > lower:  # this window needs it: go no further than the window
+                stop = upper
+                rows = numbers.at_most(start, stop)
+                break
+            spare += 1
+        self._drop(table, spare)
+        self.made += 1
+        name = f"held_{table.name}_{self.made}"
+        self.connection.execute(
+            f"CREATE TABLE {name} AS SELECT {self.columns[table.name]}, new"
+            f" FROM all_{table.name} WHERE {between(table, start, stop)}"
+        )
+        pieces.append(_Piece(name, start, stop, rows))
+        self._join(table)
+
+    def _drop(self, table: Table, count: int) -> None:
+        """Forget the oldest pieces."""
+        if count == 0:
+            return
+        pieces = self.held[table.name]
+        dropped, pieces[:] = pieces[:count], pieces[count:]
+        self._join(table)
+        for piece in dropped:
+            self.connection.execute(f"DROP TABLE {piece.name}")
+
+    def _join(self, table: Table) -> None:
+        """Make the view over all pieces."""
+        names_held = [item.name for item in self.held[table.name]] or [f"all_{table.name} WHERE false"]
+        rows = " UNION ALL ".join(f"SELECT {self.columns[table.name]}, new FROM {name}" for name in names_held)
+        self.connection.execute(f"CREATE OR REPLACE VIEW held_{table.name} AS {rows}")
 
     def _view(self, table: Table, rows: str) -> None:
         if self.shown.get(table.name) == rows:
@@ -71,13 +119,16 @@ class Shelf:
 def stock(connection: duckdb.DuckDBPyConnection, work: Sweep) -> Shelf:
     """Return the shelf of a sweep; one over little data reads each table once for all watches."""
     columns = {name: _columns_read(table, work.watches) for name, table in TABLES.items()}
-    shelf = Shelf(connection, work.rows_in_memory, columns)
+    numbers: dict[str, Numbers] = {}
+    shelf = Shelf(connection, work.rows_in_memory, columns, numbers)
     set_bounds(connection, 0, 0, 0)
     for name in sorted({name for watch in work.watches for name in watch.consumes}):
         users = [watch for watch in work.watches if name in watch.consumes]
         before = max(watch.window_seconds for watch in users) * SECOND
         after = max(watch.window_seconds + watch.every_seconds for watch in users) * SECOND
-        shelf.show(TABLES[name], work.first_time - before - 1, work.last_time + after)
+        lower, upper = work.first_time - before - 1, work.last_time + after
+        numbers[name] = count_rows(connection, TABLES[name], lower, upper)
+        shelf.show(TABLES[name], lower, upper)
     return shelf
 
 
@@ -85,12 +136,14 @@ def place(shelf: Shelf, watch: Watch, end: int, work: Sweep) -> None:
     """Set the window, and see to it that its rows can be read quickly: from memory where they fit."""
     window, every = watch.window_seconds * SECOND, watch.every_seconds * SECOND
     for name in watch.consumes:
-        table = TABLES[name]
-        if shelf.source(table, end - window, end) == f"held_{name}":
-            shelf.show(table, end - window, end)
-        else:
-            shelf.show(table, end - window, _stretch(shelf, table, end - window, end, max(window, every), work))
+        shelf.show(TABLES[name], end - window, end)
     set_bounds(shelf.connection, end - window, max(end - every, work.fresh_after), end)
+
+
+def at_hand(shelf: Shelf, watch: Watch, end: int) -> bool:
+    """Return whether all rows of the window that ends there are in memory."""
+    lower = end - watch.window_seconds * SECOND
+    return all(shelf.source(TABLES[name], lower, end) == f"held_{name}" for name in watch.consumes)
 
 
 def set_bounds(connection: duckdb.DuckDBPyConnection, start: int, slot: int, end: int) -> None:
@@ -100,21 +153,6 @@ def set_bounds(connection: duckdb.DuckDBPyConnection, start: int, slot: int, end
         f" SET VARIABLE slot_start = make_timestamp({slot}::BIGINT);"
         f" SET VARIABLE window_end = make_timestamp({end}::BIGINT)"
     )
-
-
-def between(table: Table, lower: int, upper: int) -> str:
-    """Return the condition that a row lies in (lower, upper] µs."""
-    moment = f'"{table.time_column}"'
-    return f"{moment} > make_timestamp({lower}::BIGINT) AND {moment} <= make_timestamp({upper}::BIGINT)"
-
-
-def _stretch(shelf: Shelf, table: Table, lower: int, end: int, window: int, work: Sweep) -> int:
-    """Return how far to read ahead from this window: as long as doubling still fits the memory."""
-    upper, step = end, window
-    while upper < work.last_time + window and shelf.count(table, lower, upper + step) <= shelf.capacity:
-        upper += step
-        step *= 2
-    return upper
 
 
 # `SELECT *`, `t.*`, `(FROM t)`, `COLUMNS(…)` and `NATURAL JOIN` read columns without naming them.

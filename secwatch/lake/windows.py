@@ -4,8 +4,9 @@ A window is (end - window_seconds, end], its end a multiple of every_seconds in 
 slot (end - every_seconds, end] is the part of it that no earlier window ended in: a row of a new
 file is `fresh` in exactly that one evaluation. Windows with an empty slot state nothing new.
 
-The watches take turns, so that none can keep the others from being evaluated: neither by many windows
-nor by one that takes for ever, and none is blinded for the rest by one window that fails or is crowded.
+The watches go through time together and take turns, so that none can keep the others from being
+evaluated: neither by many windows nor by one that takes for ever, and none is blinded for the rest by one
+window that fails or is crowded.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ from typing import Any
 import duckdb
 
 from secwatch.lake.engine import Accepted, Unacceptable, accept, explain, run, tables_of
+from secwatch.lake.numbers import SECOND
 from secwatch.lake.protocol import Answer, End, Evaluated, Reached, Stated, Sweep, Watch, moment_text
 from secwatch.lake.schedule import window_ends
-from secwatch.lake.shelf import SECOND, Shelf, place, stock
+from secwatch.lake.shelf import Shelf, at_hand, place, stock
 
 # A turn is this part of a watch's fair share of the time: changing turns may mean reading rows again.
 _TURNS = 4
@@ -75,30 +77,38 @@ def sweep(connection: duckdb.DuckDBPyConnection, work: Sweep) -> Iterator[Answer
     deadline = time.monotonic() + work.seconds
     share = work.seconds / (len(work.watches) + 1)
     shelf = stock(connection, work)
-    courses = deque(_Course(watch) for watch in work.watches)
+    courses = [_Course(watch) for watch in work.watches]
+    for course in courses:
+        started = time.monotonic()
+        _begin(shelf, course, work)
+        course.seconds += time.monotonic() - started
     with _Watchdog(connection, max(share, _LEAST_SECONDS)) as watchdog:
         while courses:
-            course = courses.popleft()
+            # All go forward in time together, so that rows are decoded once for all of them; one that has
+            # used up its share of the time goes on when the others are done.
+            course = min(courses, key=lambda item: (item.seconds > share, item.ends[0] if item.ends else 0))
             started = time.monotonic()
-            until = min(started + share / _TURNS, deadline)
-            yield from _turn(shelf, course, work, until, watchdog)
+            yield from _turn(shelf, course, work, min(started + share / _TURNS, deadline), watchdog)
             course.seconds += time.monotonic() - started
             if not course.ends or time.monotonic() >= deadline:
                 yield course.evaluated()
-            else:
-                courses.append(course)
+                courses.remove(course)
     yield End()
 
 
+def _begin(shelf: Shelf, course: _Course, work: Sweep) -> None:
+    """Find the windows of a watch."""
+    try:
+        statement = accept(shelf.connection, course.watch.sql)
+        _refuse_other_tables(shelf.connection, course.watch)
+        course.ends.extend(window_ends(shelf, course.watch, work))
+        course.statement = statement
+    except (Unacceptable, duckdb.Error) as error:
+        course.fail(error)
+
+
 def _turn(shelf: Shelf, course: _Course, work: Sweep, until: float, watchdog: _Watchdog) -> Iterator[Answer]:
-    """Evaluate the next windows of a watch, as many as the time allows but one at least."""
-    if course.statement is None:
-        try:
-            course.statement = accept(shelf.connection, course.watch.sql)
-            _refuse_other_tables(shelf.connection, course.watch)
-            course.ends.extend(window_ends(shelf, course.watch, work))
-        except (Unacceptable, duckdb.Error) as error:
-            course.fail(error)
+    """Evaluate the next windows of a watch: one, and those for which no row must be decoded, while time allows."""
     end = None
     while course.statement and course.ends:
         end = course.ends.popleft()
@@ -111,7 +121,7 @@ def _turn(shelf: Shelf, course: _Course, work: Sweep, until: float, watchdog: _W
         except (Unacceptable, duckdb.Error) as error:
             course.failed += 1
             course.fail(watchdog.explain(error))
-        if time.monotonic() >= until:
+        if time.monotonic() >= until or not (course.ends and at_hand(shelf, course.watch, course.ends[0])):
             break
     if end is not None and course.ends:
         yield Reached(course.watch.id, end)
