@@ -7,14 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from secwatch.core.columns import ColumnBatch, ColumnData, TextColumn, TextsColumn
+from secwatch.core.columns import ColumnBatch, ColumnData, TextColumn
 from secwatch.core.tables import TABLES
 from secwatch.sensor import gathering, names
-from secwatch.sensor.events import Fingerprints
+from secwatch.sensor.event_columns import EventColumns
 from secwatch.sensor.kernels import columns as kernels
-from secwatch.sensor.kernels import dns, http, tls
 from secwatch.sensor.kernels.state import (
-    NONE16,
     REASONS,
     SERVICE_DNS,
     SERVICE_HTTP,
@@ -37,7 +35,7 @@ class BatchMaker:
 
     def __init__(self, state: SensorState):
         self._state = state
-        self._fingerprints = Fingerprints()
+        self._rows = EventColumns()
         self._messages = MessageStage()
         self._words = np.zeros(80, np.uint32)
         self.event_counts: dict[str, int] = {}
@@ -56,7 +54,7 @@ class BatchMaker:
         for kind in np.flatnonzero(np.bincount(kinds, minlength=len(SERVICES))).tolist():
             rows = np.flatnonzero(kinds == kind)
             if kind in _OWN_TABLES:
-                batches.append(self._events(SERVICES[kind], rows))
+                batches.append(self._own_rows(SERVICES[kind], rows))
             else:
                 batches.extend(self._message_batches(kind, rows, output.text))
         for batch in batches:
@@ -93,37 +91,11 @@ class BatchMaker:
         columns["export_reason"] = gathering.from_codes(records["reason"], REASONS.__getitem__)
         return _batch("flows", len(records), columns, {})
 
-    def _events(self, table: str, rows: NDArray[np.int64]) -> ColumnBatch:
+    def _own_rows(self, table: str, rows: NDArray[np.int64]) -> ColumnBatch:
+        """Return the rows that the kernels wrote themselves."""
         records = self._state.events[rows]
-        columns: dict[str, ColumnData] = {"time": records["time"].copy(), **self._ends(records)}
-        nulls: dict[str, NDArray[np.bool_]] = {}
-        if table == "dns":
-            answered = records["round_trip"] >= 0
-            columns["transport"] = gathering.from_codes(records["protocol"], names.transport)
-            columns["transaction_id"] = records["number"].copy()
-            columns["query"] = self._texts(rows, dns.QUERY_TEXT)
-            columns["query_type"] = gathering.from_codes(records["code"], names.query_type)
-            columns["response_code"] = gathering.from_codes(records["answer"], names.response_code)
-            columns["answers"] = self._lists(rows, dns.ANSWERS_TEXT)
-            columns["round_trip_seconds"] = np.where(answered, records["round_trip"] / 1e6, 0.0)
-            nulls["round_trip_seconds"] = ~answered
-        elif table == "tls":
-            columns["version"] = gathering.from_codes(records["answer"], names.tls_version)
-            columns["cipher"] = self._ciphers(records)
-            columns["server_name"] = self._texts(rows, tls.NAME_TEXT)
-            columns["application_protocols"] = self._lists(rows, tls.PROTOCOLS_TEXT)
-            columns["ja3"] = self._fingerprints.ja3(self._texts(rows, tls.JA3_TEXT))
-            columns["ja4"] = self._fingerprints.ja4(self._texts(rows, tls.JA4_TEXT))
-        else:
-            columns["method"] = self._texts(rows, http.METHOD_TEXT)
-            columns["host"] = self._texts(rows, http.HOST_TEXT)
-            columns["uri"] = self._texts(rows, http.URI_TEXT)
-            columns["user_agent"] = self._texts(rows, http.AGENT_TEXT)
-            unanswered = records["answer"] == NONE16
-            columns["status_code"] = np.where(unanswered, 0, records["answer"]).astype(np.uint16)
-            nulls["status_code"] = unanswered
-            columns["content_type"] = self._texts(rows, http.TYPE_TEXT)
-        return _batch(table, len(rows), columns, nulls)
+        columns, nulls = self._rows.columns(self._state, table, records, rows)
+        return _batch(table, len(rows), {"time": records["time"].copy(), **self._ends(records), **columns}, nulls)
 
     def _message_batches(self, kind: int, events: NDArray[np.int64], text: int) -> Iterator[ColumnBatch]:
         """Yield the rows that parsers make of messages, a batch a table."""
@@ -158,22 +130,6 @@ class BatchMaker:
         arena = np.empty(len(records) * kernels.LONGEST_HISTORY, np.uint8)
         size = kernels.write_histories(records["history_early"], records["history_late"], offsets, arena)
         return TextColumn(offsets, arena[:size].copy())
-
-    def _texts(self, rows: NDArray[np.int64], column: int) -> TextColumn:
-        starts, lengths = self._state.text_starts[rows, column], self._state.text_lengths[rows, column]
-        return gathering.gather(self._state.arena, starts, lengths)
-
-    def _lists(self, rows: NDArray[np.int64], column: int) -> TextsColumn:
-        starts, lengths = self._state.text_starts[rows, column], self._state.text_lengths[rows, column]
-        offsets = np.zeros(len(rows) + 1, np.int32)
-        items = kernels.count_items(self._state.arena, starts, lengths, offsets)
-        item_starts, item_lengths = np.zeros(items, np.int64), np.zeros(items, np.int64)
-        kernels.find_items(self._state.arena, starts, lengths, item_starts, item_lengths)
-        return TextsColumn(offsets, gathering.gather(self._state.arena, item_starts, item_lengths))
-
-    def _ciphers(self, records: Records) -> TextColumn:
-        chosen = np.where(records["answer"] == NONE16, -1, records["code"].astype(np.int64))
-        return gathering.from_codes(chosen, names.cipher)
 
 
 def _batch(table: str, rows: int, columns: dict[str, ColumnData], nulls: dict[str, NDArray[np.bool_]]) -> ColumnBatch:

@@ -103,3 +103,8 @@ def tls_version(version: int) -> str:
 def cipher(code: int) -> str:
     """Return the cipher suite in hexadecimal; nothing for -1, no answer."""
     return f"0x{code:04x}" if code >= 0 else ""
+
+
+def http_version(number: int) -> str:
+    """Return 1.0 or 1.1 for 10 or 11, nothing for 0: the message did not say."""
+    return f"{number // 10}.{number % 10}" if number else ""

@@ -149,12 +149,13 @@ def test_several_messages_of_one_segment(tmp_path: Path) -> None:
     assert reading.counters.malformed == {"pipelined_skipped": 436}
 
 
-def test_a_message_over_segments_is_counted_and_the_next_one_read(tmp_path: Path) -> None:
+def test_a_message_over_segments_is_read_as_far_as_it_is_kept_and_so_is_the_next_one(tmp_path: Path) -> None:
     large = dns(1, "zone.example", 252, answers=[record(16, b"\xff" + b"t" * 255)] * 40, flags=ANSWER)
     stream = _framed(large, dns(2, "next.example", flags=ANSWER))
     pieces = [_answered(stream[at : at + 1400], 1000 + at) for at in range(0, len(stream), 1400)]
     reading = _read(tmp_path, [SYN_53, SYN_ACK_53, *pieces])
-    assert [row["query"] for row in reading.dns] == ["next.example"]
+    assert [row["query"] for row in reading.dns] == ["zone.example", "next.example"]
+    assert len(reading.dns[0]["answers"]) > 10
     assert reading.counters.malformed == {"truncated_dns": 1}
     assert reading.flows[0]["service"] == "dns"
     later = _read(

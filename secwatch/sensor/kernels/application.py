@@ -1,26 +1,21 @@
-"""What a payload is: DNS, TLS, HTTP or SSH, recognised by content. Halves wait, pairs become rows.
-
-Ports are only a hint, for DNS. A ClientHello or request head is collected over in-order segments
-up to 4 KiB; nothing else is reassembled.
-"""
+"""What a payload is: its service is told by its content, ports are only a hint; then its messages are read."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from secwatch.sensor.kernels.collecting import begin, frame_side, open_session
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.dns import plausible
-from secwatch.sensor.kernels.http import HEAD_BYTES, head_end, is_request, is_response
-from secwatch.sensor.kernels.queries import see_stream, take_message
-from secwatch.sensor.kernels.reads import Bytes, big16, big32, byte, signed
-from secwatch.sensor.kernels.records import CLIENT_HELLO_SEEN, SERVER_HELLO_SEEN
-from secwatch.sensor.kernels.rows import new_row
+from secwatch.sensor.kernels.http import begins_head
+from secwatch.sensor.kernels.messages import FIRST_BYTES, LEAST_BYTES, recognise
+from secwatch.sensor.kernels.queries import take_query
+from secwatch.sensor.kernels.reads import Bytes, byte, signed
+from secwatch.sensor.kernels.records import CLIENT_HELLO_SEEN, COLLECTING, GAP, SERVER_HELLO_SEEN
+from secwatch.sensor.kernels.sequence import NEXT, difference
 from secwatch.sensor.kernels.state import (
     MALFORMED_DNS,
-    MALFORMED_TLS,
-    MOST_PIPELINED,
     NO_SERVICE,
-    PIPELINED_SKIPPED,
     SERVICE_DNS,
     SERVICE_HTTP,
     SERVICE_SSH,
@@ -30,10 +25,10 @@ from secwatch.sensor.kernels.state import (
     Record,
     SensorState,
 )
-from secwatch.sensor.kernels.tls import CLIENT_HELLO, HELLO_BYTES, SERVER_HELLO, is_hello, server_hello
-from secwatch.sensor.kernels.transactions import answer_http, store, take, waiting_row
+from secwatch.sensor.kernels.streams import read_stream
+from secwatch.sensor.kernels.tls import CLIENT_HELLO, SERVER_HELLO, is_hello
 
-_SSH = int.from_bytes(b"SSH-", "big")
+_MOST_GUESSES = 12  # packets of a flow among which its service is looked for by other than HTTP, TLS and DNS
 
 
 @part
@@ -58,146 +53,79 @@ def see_udp(state: SensorState, data: Bytes, number: int, packet: Record, from_s
         ):
             return
     whole = end - start >= packet["payload_length"]
-    if end - start < 12 or not take_message(state, data, number, packet, start, end, from_source):
+    if end - start < 12 or not take_query(state, data, number, signed(packet["time"]), start, end, from_source):
         state.causes[MALFORMED_DNS if whole else TRUNCATED_DNS] += 1
 
 
 @part
 def see_tcp(state: SensorState, data: Bytes, number: int, packet: Record, from_source: bool, where: int) -> None:
     """Look into the payload of a segment that was not there before; `where` is NEXT or FILLING."""
-    start, end = signed(packet["payload_start"]), signed(packet["payload_end"])
-    flow = state.flows[np.uint64(number)]
-    place = signed(flow["waiting_tail"])
-    if place >= 0:
-        slot = state.slots[np.uint64(place)]
-        if slot["collecting"] == 1 and (slot["from_source"] == 1) == from_source:
-            if signed(slot["sequence"]) == signed(packet["sequence"]):
-                start = _collect(state, place, data, start, end, packet)
-                if slot["kind"] == SERVICE_HTTP and slot["collecting"] == 0:
-                    _requests(state, data, number, packet, from_source, start)
-                return
-            behind = (signed(slot["sequence"]) - signed(packet["sequence"])) & 0xFFFFFFFF
-            if behind < 0x40000000:
-                return  # a retransmission
-            slot["collecting"] = 0  # a gap: what is there must do
-            slot["cut"] = 1
-    named = packet["source_port"] == 53 or packet["destination_port"] == 53
-    if end - start >= 8 and not (named and flow["service"] == SERVICE_DNS):
-        _see_content(state, data, number, packet, from_source)
-    if named and (flow["service"] == NO_SERVICE or flow["service"] == SERVICE_DNS):
-        see_stream(state, data, number, packet, from_source, where)
-
-
-@part
-def _see_content(state: SensorState, data: Bytes, number: int, packet: Record, from_source: bool) -> None:
-    """Take a segment of at least eight bytes that may begin with a hello, a head or a banner."""
-    first = byte(data, packet["payload_start"])
-    if first == 0x16:
-        _tls(state, data, number, packet, from_source)
-    elif first >= 67 and first <= 85:  # C to U: the first letters of methods, HTTP and SSH
-        _text(state, data, number, packet, from_source)
-
-
-@part
-def _tls(state: SensorState, data: Bytes, number: int, packet: Record, from_source: bool) -> None:
-    """Take a segment that may begin with a hello; the first of each side counts."""
-    start, end = signed(packet["payload_start"]), signed(packet["payload_end"])
     flow = state.flows[np.uint64(number)]
     seen = signed(flow["seen"])
-    if not seen & CLIENT_HELLO_SEEN and is_hello(data, start, end, CLIENT_HELLO):
-        flow["seen"] = seen | CLIENT_HELLO_SEEN
-        flow["service"] = SERVICE_TLS
-        place = take(state, number, packet["time"], from_source)
-        slot = state.slots[np.uint64(place)]
-        wanted = 5 + big16(data, start + 3)
-        if byte(data, start + 7) * 256 + byte(data, start + 8) + 9 > wanted:
-            slot["cut"] = 1  # goes on in a second record
-        slot["kind"] = SERVICE_TLS
-        slot["wanted"] = wanted
-        slot["collecting"] = 1
-        _collect(state, place, data, start, end, packet)
-    elif not seen & SERVER_HELLO_SEEN and is_hello(data, start, end, SERVER_HELLO):
-        flow["seen"] = seen | SERVER_HELLO_SEEN | CLIENT_HELLO_SEEN
-        flow["service"] = SERVICE_TLS
-        version, cipher = server_hello(data, start, end)
-        if version == 0:
-            state.causes[MALFORMED_TLS] += 1
-        place = signed(flow["waiting_head"])
-        row = signed(-1)
-        while place >= 0:
-            slot = state.slots[np.uint64(place)]
-            if slot["kind"] == SERVICE_TLS and (slot["from_source"] == 1) != from_source:
-                row = waiting_row(state, place)
-                break
-            place = signed(slot["next"])
-        if row < 0:
-            row = new_row(state, flow, SERVICE_TLS, packet["time"], not from_source)
-        record = state.events[np.uint64(row)]
-        record["answer"] = version
-        record["code"] = cipher
+    service = signed(flow["service"])
+    side = 1 if from_source else 2
+    if service == SERVICE_TLS and seen & SERVER_HELLO_SEEN:
+        return  # the rest is encrypted
+    start = signed(packet["payload_start"])
+    payload = signed(flow["source_payload"] if from_source else flow["destination_payload"])
+    opened = signed(flow["source_flags"] if from_source else flow["destination_flags"]) & 2 != 0
+    first = opened and payload == signed(packet["payload_length"])
+    if not seen & (COLLECTING * side):
+        if service == NO_SERVICE:
+            if not _find_service(state, data, number, packet, from_source, where, first):
+                return
+        elif service != SERVICE_SSH and byte(data, start) == 0x16:
+            _begin_hello(state, data, number, packet, from_source)
+    read_stream(state, data, number, packet, from_source, first, where)
 
 
 @part
-def _text(state: SensorState, data: Bytes, number: int, packet: Record, from_source: bool) -> None:
-    """Take a segment that may begin with a request head, a response head or an SSH banner."""
-    start, end = signed(packet["payload_start"]), signed(packet["payload_end"])
+def _begin_hello(state: SensorState, data: Bytes, number: int, packet: Record, from_source: bool) -> None:
+    """Let the side go on as TLS when a hello begins with the segment: behind STARTTLS, CONNECT, or a lost beginning."""
     flow = state.flows[np.uint64(number)]
-    if is_response(data, start, end):
-        flow["service"] = SERVICE_HTTP
-        answer_http(state, number, data, start, end, packet["time"], from_source)
-        return
-    if flow["service"] == NO_SERVICE and big32(data, start) == _SSH:
-        flow["service"] = SERVICE_SSH
-        return
-    _requests(state, data, number, packet, from_source, start)
+    seen = signed(flow["seen"])
+    start, end = signed(packet["payload_start"]), signed(packet["payload_end"])
+    client = not seen & CLIENT_HELLO_SEEN and is_hello(data, start, end, CLIENT_HELLO)
+    if client or (not seen & SERVER_HELLO_SEEN and is_hello(data, start, end, SERVER_HELLO)):
+        flow["service"] = SERVICE_TLS
+        frame_side(state, number, signed(packet["sequence"]), from_source)
 
 
 @part
-def _requests(state: SensorState, data: Bytes, number: int, packet: Record, from_source: bool, start: int) -> None:
-    """Take the request heads that follow one another from `start`; count those beyond the bound."""
-    end = signed(packet["payload_end"])
-    for _ in range(MOST_PIPELINED):
-        if not is_request(data, start, end):
-            return
-        state.flows[np.uint64(number)]["service"] = SERVICE_HTTP
-        place = take(state, number, packet["time"], from_source)
-        slot = state.slots[np.uint64(place)]
-        slot["kind"] = SERVICE_HTTP
-        slot["wanted"] = HEAD_BYTES
-        slot["collecting"] = 1
-        start = _collect(state, place, data, start, end, packet)
-        if slot["collecting"] == 1:
-            return
-    while is_request(data, start, end):
-        state.causes[PIPELINED_SKIPPED] += 1
-        start = head_end(data, start, min(end, start + HEAD_BYTES))
-        if start < 0:
-            return
-
-
-@part
-def _collect(state: SensorState, place: int, data: Bytes, start: int, end: int, packet: Record) -> int:
-    """Add a segment to a hello or head. Return the offset of the first byte that is not part of it."""
-    slot = state.slots[np.uint64(place)]
-    base = place * SLOT_BYTES
-    before = signed(slot["length"])
-    missing = packet["payload_length"] > packet["payload_end"] - packet["payload_start"]
-    taken = store(state, place, data, start, end)
-    length = before + taken
-    wanted = signed(slot["wanted"])
-    if slot["kind"] == SERVICE_HTTP:
-        stop = head_end(state.slot_data, base + max(before - 3, 0), base + length)
-        if stop >= 0:
-            slot["length"] = stop - base
-            slot["collecting"] = 0
-            return start + (stop - base - before)
-    elif length >= min(wanted, HELLO_BYTES):
-        slot["collecting"] = 0
-        if wanted > HELLO_BYTES:
-            slot["cut"] = 1
-        return start + taken
-    if missing or length >= SLOT_BYTES:
-        slot["collecting"] = 0
-        slot["cut"] = 1
-    slot["sequence"] = np.uint32((signed(packet["sequence"]) + signed(packet["payload_length"])) & 0xFFFFFFFF)
-    return end
+def _find_service(
+    state: SensorState, data: Bytes, number: int, packet: Record, from_source: bool, where: int, first: bool
+) -> bool:
+    """Tell the service of the flow by the segment. Return whether it is known now, and the segment to be read."""
+    flow = state.flows[np.uint64(number)]
+    seen = signed(flow["seen"])
+    side = 1 if from_source else 2
+    start, end = signed(packet["payload_start"]), signed(packet["payload_end"])
+    sequence = signed(packet["sequence"])
+    if first and where == NEXT and seen & (GAP * side):
+        # It came before the beginning of its side, which the SYN told.
+        expected = signed(state.streams[np.uint64(number), np.uint64(side - 1)]["gap_start"])
+        ahead = difference(sequence, expected)
+        if ahead > 0 and ahead < SLOT_BYTES:
+            begin(state, data, number, packet, from_source, expected)
+            return False
+    if first and end - start < FIRST_BYTES:
+        begin(state, data, number, packet, from_source, sequence)
+        return False
+    if end - start < LEAST_BYTES:
+        return False
+    if flow["source_packets"] + flow["destination_packets"] > _MOST_GUESSES:
+        value = byte(data, start)
+        if value == 0x16:
+            _begin_hello(state, data, number, packet, from_source)
+        elif begins_head(data, start, end):
+            flow["service"] = SERVICE_HTTP
+    else:
+        source, destination = signed(packet["source_port"]), signed(packet["destination_port"])
+        flow["service"] = recognise(data, start, end, source, destination)
+    if flow["service"] == NO_SERVICE:
+        return False
+    if flow["service"] == SERVICE_SSH:
+        open_session(state, packet, number)
+    if flow["service"] != SERVICE_DNS or first:
+        frame_side(state, number, sequence, from_source)
+    return True

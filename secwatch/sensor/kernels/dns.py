@@ -10,7 +10,7 @@ from secwatch.sensor.kernels.rows import new_row, set_text
 from secwatch.sensor.kernels.state import ARENA, SERVICE_DNS, Record, SensorState
 from secwatch.sensor.kernels.text import put, put_decimal, put_escaped, put_ipv4, put_ipv6
 
-QUERY_TEXT, ANSWERS_TEXT = 0, 1
+QUERY_TEXT, ANSWERS_TEXT, TTLS_TEXT = range(3)
 _MOST_JUMPS = 16  # compression pointers followed for one name
 _LONGEST_NAME = 255  # bytes on the wire, RFC 1035 section 2.3.4
 _MOST_QUESTIONS = 16
@@ -134,29 +134,36 @@ def _put_answer(
 
 @part
 def _put_answers(
-    arena: Bytes, place: int, data: Bytes, start: int, end: int, offset: int, count: int
-) -> tuple[int, bool]:
-    """Write the answer records, each behind its length in two bytes. Return (place, all were good)."""
+    state: SensorState, place: int, data: Bytes, start: int, end: int, offset: int, count: int
+) -> tuple[int, int, bool]:
+    """Write the answer records, each behind its length in two bytes; their times to live go to the scratch.
+
+    Return (place, how many, all were good).
+    """
+    arena = state.arena
     limit = place + _ANSWER_TEXT
+    taken = signed(0)
     for _ in range(min(count, _MOST_ANSWERS)):
         if place >= limit:
             break
         after, _unused = put_name(arena, place, place + _ONE_ANSWER, data, start, end, offset)
         if after < 0 or after + 10 > end:
-            return place, False
+            return place, taken, False
         kind = big16(data, after)
         length = big16(data, after + 8)
         offset = after + 10
         if offset + length > end:
-            return place, False
+            return place, taken, False
         stop = _put_answer(arena, place + 2, data, start, end, kind, offset, length)
         if stop < 0:
-            return place, False
+            return place, taken, False
+        state.scratch[0, np.uint64(taken)] = big32(data, after + 4)
+        taken += 1
         size = stop - place - 2
         put(arena, put(arena, place, size & 255), size >> 8)
         place = stop
         offset += length
-    return place, True
+    return place, taken, True
 
 
 @part
@@ -201,8 +208,12 @@ def dns_row(
     record["answer"] = flags & 15
     record["round_trip"] = round_trip
     answers = big16(data, start + 6)
-    place, good = _put_answers(state.arena, state.control[ARENA], data, start, end, offset, answers)
+    place, taken, good = _put_answers(state, signed(state.control[ARENA]), data, start, end, offset, answers)
     set_text(state, row, ANSWERS_TEXT, place)
+    for index in range(taken):
+        for shift in (0, 8, 16, 24):  # as little-endian numbers
+            place = put(state.arena, place, (state.scratch[0, np.uint64(index)] >> shift) & 255)
+    set_text(state, row, TTLS_TEXT, place)
     return good
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from secwatch.sensor.kernels.collecting import end_streams
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.flow_table import append, forget, unlink
 from secwatch.sensor.kernels.reads import Bytes, byte, signed
@@ -32,7 +33,6 @@ from secwatch.sensor.kernels.state import (
     SensorState,
 )
 from secwatch.sensor.kernels.tcp import connection_state, note_history
-from secwatch.sensor.kernels.transactions import finish_waiting
 
 SWEEP_EVERY = 100_000  # µs of packet time between looks at the heads of the lists
 
@@ -64,7 +64,7 @@ def finish(state: SensorState, number: int) -> None:
     flow = state.flows[np.uint64(number)]
     if flow["list"] == LIST_CLOSED and flow["reason"] != EVICTED:
         flow["reason"] = END
-    finish_waiting(state, number)
+    end_streams(state, number)
     _export(state, number)
     unlink(state, number)
     forget(state, number)

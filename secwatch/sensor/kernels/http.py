@@ -1,18 +1,20 @@
-"""HTTP/1.x heads: request line and three headers of the request, status and type of the answer."""
+"""HTTP/1.x: heads and the beginning of bodies, of requests and responses."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from secwatch.sensor.kernels.compiler import part
-from secwatch.sensor.kernels.reads import Bytes, big32, byte, signed
+from secwatch.sensor.kernels.http_headers import CHUNKED, content_length, is_header, line_end, put_headers
+from secwatch.sensor.kernels.reads import Bytes, big32, byte
 from secwatch.sensor.kernels.rows import set_text
 from secwatch.sensor.kernels.state import ARENA, SensorState
 from secwatch.sensor.kernels.text import put_escaped
 
-METHOD_TEXT, HOST_TEXT, URI_TEXT, AGENT_TEXT, TYPE_TEXT = range(5)
+METHOD_TEXT, HOST_TEXT, URI_TEXT, AGENT_TEXT, TYPE_TEXT, REFERRER_TEXT = range(6)
+REQUEST_NAMES, REQUEST_VALUES, RESPONSE_NAMES, RESPONSE_VALUES, REQUEST_BODY, RESPONSE_BODY = range(6, 12)
 HEAD_BYTES = 4096
+BODY_BYTES = 1024  # of a body that are kept
 _LONGEST_TEXT = 4096  # bytes of one escaped text
 
 _METHODS = np.array(
@@ -27,6 +29,7 @@ _HTTP = int.from_bytes(b"HTTP", "big")
 _HOST = np.frombuffer(b"host:", np.uint8)
 _AGENT = np.frombuffer(b"user-agent:", np.uint8)
 _TYPE = np.frombuffer(b"content-type:", np.uint8)
+_REFERRER = np.frombuffer(b"referer:", np.uint8)
 
 
 @part
@@ -70,18 +73,69 @@ def is_response(data: Bytes, start: int, end: int) -> bool:
 
 
 @part
-def status(data: Bytes, start: int) -> int:
-    """Return the status of a response head that `is_response` has recognised."""
-    return (byte(data, start + 9) - 48) * 100 + (byte(data, start + 10) - 48) * 10 + byte(data, start + 11) - 48
+def begins_head(data: Bytes, start: int, end: int) -> bool:
+    """Return whether the head of a request or response begins at `start`."""
+    if end - start < 8:
+        return False
+    first = byte(data, start)
+    if first < 67 or first > 85:  # C to U: the first letters of methods and HTTP
+        return False
+    return is_request(data, start, end) or is_response(data, start, end)
 
 
 @part
-def line_end(data: Bytes, start: int, end: int) -> int:
-    """Return the offset of the next line feed, or `end`."""
-    offset = start
-    while offset < end and byte(data, offset) != 10:
-        offset += 1
-    return offset
+def frame_http(data: Bytes, start: int, end: int) -> tuple[int, int]:
+    """Return (length, wanted) of the message at `start`: its head, and the beginning of its body.
+
+    Of a body whose length is not stated only what has come with the head, or the first chunk, counts.
+    """
+    if not begins_head(data, start, end):
+        begun = end - start < 12 and byte(data, start) >= 67 and byte(data, start) <= 85
+        return (0, 12) if begun else (-1, 0)
+    stop = head_end(data, start, min(end, start + HEAD_BYTES))
+    if stop < 0:
+        if end - start >= HEAD_BYTES:
+            return HEAD_BYTES, HEAD_BYTES
+        return 0, end - start + 1
+    head = stop - start
+    length = content_length(data, start, stop)
+    answers = is_response(data, start, end)
+    if answers:
+        code = status(data, start)
+        if code < 200 or code == 204 or code == 304:
+            return head, head
+    if length == CHUNKED:
+        line = line_end(data, stop, min(end, stop + 32))
+        if line == end and end - stop < 32:
+            return 0, end - start + 1
+        length = line + 1 - stop + _hexadecimal(data, stop, line)
+        kept = min(length, BODY_BYTES, HEAD_BYTES - head)
+        return head + kept, head + kept
+    if length < 0:
+        kept = min(end - stop, BODY_BYTES, HEAD_BYTES - head) if answers else 0
+        return head + kept, head + kept
+    return head + length, head + min(length, BODY_BYTES, HEAD_BYTES - head)
+
+
+@part
+def _hexadecimal(data: Bytes, start: int, end: int) -> int:
+    """Return the hexadecimal number at `start`, seven digits at most."""
+    number = 0
+    for offset in range(start, min(end, start + 7)):
+        value = byte(data, offset) | 32
+        if value >= 48 and value <= 57:
+            number = number * 16 + value - 48
+        elif value >= 97 and value <= 102:
+            number = number * 16 + value - 87
+        else:
+            break
+    return number
+
+
+@part
+def status(data: Bytes, start: int) -> int:
+    """Return the status of a response head that `is_response` has recognised."""
+    return (byte(data, start + 9) - 48) * 100 + (byte(data, start + 10) - 48) * 10 + byte(data, start + 11) - 48
 
 
 @part
@@ -97,20 +151,6 @@ def head_end(data: Bytes, start: int, end: int) -> int:
         if offset + 2 < end and byte(data, offset + 1) == 13 and byte(data, offset + 2) == 10:
             return offset + 3
         offset += 1
-
-
-@part
-def _is_header(data: Bytes, start: int, end: int, name: NDArray[np.uint8]) -> bool:
-    """Return whether the line begins with this name (lower case, with its colon)."""
-    if end - start < len(name):
-        return False
-    for index in range(len(name)):
-        value = byte(data, start + index)
-        if value >= 65 and value <= 90:
-            value += 32
-        if value != signed(name[index]):
-            return False
-    return True
 
 
 @part
@@ -140,41 +180,78 @@ def _without_port(data: Bytes, start: int, end: int) -> int:
 
 
 @part
-def request_texts(state: SensorState, row: int, data: Bytes, start: int, end: int) -> None:
-    """Fill method, host, target and user agent of the row from the head in data[start:end]."""
-    line = line_end(data, start, end)
+def request_texts(state: SensorState, row: int, data: Bytes, start: int, end: int) -> bool:
+    """Fill the row from the request in data[start:end], its head and the beginning of its body.
+
+    Return whether the head was whole.
+    """
+    stop = head_end(data, start, end)
+    whole = stop >= 0
+    if not whole:
+        stop = end
+    line = line_end(data, start, stop)
     space = start
     while space < line and byte(data, space) != 32:
         space += 1
     _put_value(state, row, METHOD_TEXT, data, start, space, False)
+    record = state.events[np.uint64(row)]
     last = line
     if line - start > 9:
         tail = line - 1 if byte(data, line - 1) == 13 else line
         if tail - 9 > space and byte(data, tail - 9) == 32 and big32(data, tail - 8) == _HTTP:
             last = tail - 9
+            record["number"] = byte(data, tail - 3) * 10 + byte(data, tail - 1) - 528
     _put_value(state, row, URI_TEXT, data, space, last, False)
-    has_host = False
-    has_agent = False
-    while line + 1 < end:
+    seen = 0
+    while line + 1 < stop:
         begin = line + 1
-        line = line_end(data, begin, end)
-        if not has_host and _is_header(data, begin, line, _HOST):
-            has_host = True
+        line = line_end(data, begin, stop)
+        if not seen & 1 and is_header(data, begin, line, _HOST):
+            seen |= 1
             _put_value(state, row, HOST_TEXT, data, begin + 5, _without_port(data, begin + 5, line), True)
-        elif not has_agent and _is_header(data, begin, line, _AGENT):
-            has_agent = True
+        elif not seen & 2 and is_header(data, begin, line, _AGENT):
+            seen |= 2
             _put_value(state, row, AGENT_TEXT, data, begin + 11, line, False)
+        elif not seen & 4 and is_header(data, begin, line, _REFERRER):
+            seen |= 4
+            _put_value(state, row, REFERRER_TEXT, data, begin + 8, line, False)
+    length = content_length(data, start, stop)
+    if length >= 0:
+        record["value"] = length
+        record["flag"] = 1
+    put_headers(state, row, REQUEST_NAMES, data, start, stop, False)
+    put_headers(state, row, REQUEST_VALUES, data, start, stop, True)
+    _put_body(state, row, REQUEST_BODY, data, stop, end)
+    return whole
 
 
 @part
 def response_texts(state: SensorState, row: int, data: Bytes, start: int, end: int) -> None:
-    """Fill the content type of the row from the response head in data[start:end]."""
-    line = line_end(data, start, end)
-    while line + 1 < end:
+    """Fill the row from the response in data[start:end], its head and the beginning of its body."""
+    stop = head_end(data, start, end)
+    if stop < 0:
+        stop = end
+    record = state.events[np.uint64(row)]
+    if record["number"] == 0:
+        record["number"] = byte(data, start + 5) * 10 + byte(data, start + 7) - 528
+    record["round_trip"] = content_length(data, start, stop)
+    line = line_end(data, start, stop)
+    while line + 1 < stop:
         begin = line + 1
-        line = line_end(data, begin, end)
-        if line - begin <= 1:
-            return  # the head is over
-        if _is_header(data, begin, line, _TYPE):
+        line = line_end(data, begin, stop)
+        if is_header(data, begin, line, _TYPE):
             _put_value(state, row, TYPE_TEXT, data, begin + 13, line, False)
-            return
+            break
+    put_headers(state, row, RESPONSE_NAMES, data, start, stop, False)
+    put_headers(state, row, RESPONSE_VALUES, data, start, stop, True)
+    _put_body(state, row, RESPONSE_BODY, data, stop, end)
+
+
+@part
+def _put_body(state: SensorState, row: int, column: int, data: Bytes, start: int, end: int) -> None:
+    """Write the beginning of a body, byte for byte what was sent, unprintable ones as \\xNN."""
+    place = state.control[ARENA]
+    stop = min(end, start + BODY_BYTES)
+    set_text(
+        state, row, column, put_escaped(state.arena, place, place + 4 * BODY_BYTES + 4, data, start, stop, False, False)
+    )

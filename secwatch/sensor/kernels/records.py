@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 # Bits of a flow's `seen`. Of each side, the source's first: its sequence numbers are known; there is
-# a gap below them; where its DNS messages begin is known.
+# a gap below them; where its messages begin is known; a message is being put together.
 CLIENT_HELLO_SEEN, SERVER_HELLO_SEEN = 1, 2
 NUMBERED, GAP, FRAMED, COLLECTING = 4, 16, 64, 256  # of the source; of the destination twice that
 PHASE, PHASE_2 = 1024, 2048  # free for the protocol of the flow: what its conversation has come to
@@ -70,13 +70,13 @@ FLOW = np.dtype(
 )
 
 # What only few sides of a flow need: beside the flows, so that those stay small. A field holds nothing
-# unless a bit of `seen` says so: GAP for the gap, FRAMED for the rest.
+# unless a bit of `seen` says so: GAP for the gap, FRAMED for `message`, COLLECTING for `slot`.
 STREAM = np.dtype(
     [
         ("gap_start", "u4"),
         ("gap_end", "u4"),
-        ("message", "u4"),  # sequence number where the message that is under way ends, and the next one begins
-        ("prefixed", "u4"),  # 1: the length of that message was the end of the last segment
+        ("message", "u4"),  # sequence number where the next message begins
+        ("slot", "u4"),  # where the message under way is put together; valid while COLLECTING
     ],
     align=True,
 )
@@ -119,11 +119,11 @@ SLOT = np.dtype(
         ("previous", "i4"),
         ("older", "i4"),
         ("newer", "i4"),
-        ("length", "i4"),
-        ("wanted", "i4"),
+        ("length", "i4"),  # bytes from the beginning on that are there
         ("sequence", "u4"),
         ("number", "u2"),
         ("kind", "u1"),
+        ("islands", "u1"),  # stretches that came before the bytes in front of them
         ("from_source", "u1"),
         ("collecting", "u1"),
         ("cut", "u1"),

@@ -61,11 +61,6 @@ def _begin(state: SensorState, number: int, start: int, from_source: bool, opene
     flow = state.flows[np.uint64(number)]
     side = 1 if from_source else 2
     seen = signed(flow["seen"]) & ~((GAP | FRAMED) * side)
-    if opened and (flow["source_port"] == 53 or flow["destination_port"] == 53):
-        stream = state.streams[np.uint64(number), np.uint64(side - 1)]
-        stream["message"] = start
-        stream["prefixed"] = 0
-        seen |= FRAMED * side
     flow["seen"] = seen | NUMBERED * side
 
 

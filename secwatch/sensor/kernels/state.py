@@ -37,8 +37,10 @@ from secwatch.sensor.kernels.records import EVENT, FLOW, PACKET, SLOT, STREAM
     USED_FLOWS,
     USED_SLOTS,
     RETRANSMISSIONS,
+    FREE_LARGE,
+    USED_LARGE,
     CONTROL_SIZE,
-) = range(22)
+) = range(24)
 
 # Causes a packet or a record is not (wholly) understood: index into `SensorState.causes`.
 PACKET_CAUSES = (  # the packet is in no flow
@@ -67,6 +69,8 @@ EVENT_CAUSES = (  # the packet counts, its contents do not
     "malformed_tls",
     "truncated_client_hello",
     "truncated_http_head",
+    "messages_cut",  # only the beginning of a message was there: a gap, or the capture kept no more
+    "messages_skipped",  # of one flow beyond MOST_MESSAGES
     "pipelined_skipped",  # requests or messages of one segment beyond MOST_PIPELINED
 )
 CAUSES = ("", *PACKET_CAUSES, *EVENT_CAUSES)
@@ -95,6 +99,8 @@ CAUSES = ("", *PACKET_CAUSES, *EVENT_CAUSES)
     MALFORMED_TLS,
     TRUNCATED_CLIENT_HELLO,
     TRUNCATED_HTTP_HEAD,
+    MESSAGES_CUT,
+    MESSAGES_SKIPPED,
     PIPELINED_SKIPPED,
 ) = range(len(CAUSES))
 # Times are taken from 1970 up to here, 2262-01-01, in µs. Up to there nanoseconds fit into 63 bits, which is what
@@ -128,16 +134,20 @@ NO_SERVICE, SERVICE_DNS, SERVICE_TLS, SERVICE_HTTP, SERVICE_SSH, SERVICE_FTP, SE
 ) = range(8, 17)
 TUNNELS = ("", "gre", "erspan", "ip-in-ip", "vxlan", "geneve", "pppoe", "mpls")
 NO_TUNNEL, GRE, ERSPAN, IP_IN_IP, VXLAN, GENEVE, PPPOE, MPLS = range(8)
-TEXTS = 5  # text columns of an event row at most
+TEXTS = 13  # text columns of an event row at most
 NONE16 = 0xFFFF
 
-SLOT_BYTES = 4096  # of one waiting query, hello or request head
+SLOT_BYTES = 4096  # of one waiting query, hello or request
 SLOTS = 16384
+LARGE_BYTES = 16384  # of a server's first TLS messages: certificate chains are 3 to 6 KB, seldom more
+LARGE_SLOTS = 512
+MOST_ISLANDS = 8  # of one slot
 WAITING_PER_FLOW = 64
+MOST_MESSAGES = 8192  # rows of messages that one row of a flow can bring, beside DNS, TLS and HTTP
 MOST_PIPELINED = 64  # requests or messages taken from one segment; each can finish one row
-ROW_TEXT = 20 * 1024  # no event row writes more text than this
+ROW_TEXT = 64 * 1024  # no event row writes more text than this
 EVENT_ROWS = 32768
-ARENA_BYTES = 24 << 20
+ARENA_BYTES = 40 << 20
 # Room that must be free before a packet is taken: it can end two flows, each with all that waits in
 # it, and finish MOST_PIPELINED rows of its own.
 ROOM_FLOWS = 8
@@ -161,8 +171,9 @@ class SensorState(NamedTuple):
     flows: Records  # FLOW (max_flows,)
     streams: Records  # STREAM (max_flows, 2): of the source and the destination of each flow
     fragments: NDArray[Any]  # uint64 (4096, 2): hash of a fragmented datagram, its ports
-    slots: Records  # SLOT (SLOTS,)
-    slot_data: NDArray[np.uint8]  # (SLOTS * SLOT_BYTES,)
+    slots: Records  # SLOT (SLOTS + LARGE_SLOTS,): the large ones last
+    slot_data: NDArray[np.uint8]  # (SLOTS * SLOT_BYTES + LARGE_SLOTS * LARGE_BYTES,)
+    islands: NDArray[np.int16]  # (SLOTS + LARGE_SLOTS, MOST_ISLANDS, 2): beginning and end, in ascending order
     finished: Records  # FLOW (batch_rows,)
     events: Records  # EVENT (EVENT_ROWS,)
     text_starts: NDArray[Any]  # int64 (EVENT_ROWS, TEXTS)
@@ -186,7 +197,7 @@ def new_state(
     """
     table_size = 1 << (2 * max_flows - 1).bit_length()
     control = np.zeros(CONTROL_SIZE, np.int64)
-    control[[FREE_FLOW, FREE_SLOT, OLDEST_SLOT, NEWEST_SLOT]] = -1  # chains, all empty
+    control[[FREE_FLOW, FREE_SLOT, FREE_LARGE, OLDEST_SLOT, NEWEST_SLOT]] = -1  # chains, all empty
     control[[NEXT_SWEEP, LAST_TIME, PACKET_TIME]] = np.iinfo(np.int64).min  # no packet yet: last before first
     control[FIRST_TIME] = np.iinfo(np.int64).max
     return SensorState(
@@ -200,8 +211,9 @@ def new_state(
         flows=np.zeros(max_flows, FLOW),
         streams=np.zeros((max_flows, 2), STREAM),
         fragments=np.zeros((4096, 2), np.uint64),
-        slots=np.zeros(slots, SLOT),
-        slot_data=np.empty(slots * SLOT_BYTES, np.uint8),
+        slots=np.zeros(slots + LARGE_SLOTS, SLOT),
+        slot_data=np.empty(slots * SLOT_BYTES + LARGE_SLOTS * LARGE_BYTES, np.uint8),
+        islands=np.zeros((slots + LARGE_SLOTS, MOST_ISLANDS, 2), np.int16),
         finished=np.zeros(batch_rows, FLOW),
         events=np.zeros(event_rows, EVENT),
         text_starts=np.zeros((event_rows, TEXTS), np.int64),

@@ -15,8 +15,7 @@ from secwatch.sensor.kernels.rows import set_text
 from secwatch.sensor.kernels.state import ARENA, SensorState
 from secwatch.sensor.kernels.text import put, put_decimal, put_escaped, put_hex16, put_hex_digit
 
-NAME_TEXT, PROTOCOLS_TEXT, JA3_TEXT, JA4_TEXT = range(4)
-HELLO_BYTES = 4096
+NAME_TEXT, PROTOCOLS_TEXT, JA3_TEXT, JA4_TEXT, JA3S_TEXT, ALPN_TEXT, CERTIFICATE_TEXT = range(7)
 CLIENT_HELLO, SERVER_HELLO = 1, 2
 _MOST_NUMBERS = 256  # of one list of a hello; real ones have fewer than 100
 _CIPHERS, _EXTENSIONS, _GROUPS, _SIGNATURES = range(4)
@@ -212,6 +211,7 @@ def client_hello(state: SensorState, row: int, data: Bytes, start: int, end: int
                 )
             elif kind == 43 and body < after:
                 version = _highest(data, body + 1, min(after, body + 1 + byte(data, body)), version)
+    state.events[np.uint64(row)]["number"] = version
     place = state.control[ARENA]
     place = _put_ja3(state, place, legacy_version, ciphers, extensions, groups, data, formats, formats_end)
     set_text(state, row, JA3_TEXT, place)
@@ -276,22 +276,18 @@ def _put_ja4_head(arena: Bytes, place: int, version: int, has_name: bool, cipher
 
 
 @part
-def server_hello(data: Bytes, start: int, end: int) -> tuple[int, int]:
-    """Return (version, cipher) that the ServerHello at `start` chose; (0, 0) if it is cut short."""
-    if start + 44 > end:
-        return 0, 0
-    version = big16(data, start + 9)
-    offset = start + 44 + byte(data, start + 43)
-    if offset + 3 > end:
-        return 0, 0
-    cipher = big16(data, offset)
-    offset += 3
-    if offset + 2 <= end:
-        stop = min(offset + 2 + big16(data, offset), end)
-        offset += 2
-        while offset + 4 <= stop:
-            size = big16(data, offset + 2)
-            if big16(data, offset) == 43 and size == 2 and offset + 6 <= stop:
-                version = big16(data, offset + 4)
-            offset += 4 + size
-    return version, cipher
+def join_records(data: Bytes, start: int, end: int) -> int:
+    """Move the fragments of a hello over several records together, in place, behind the first header.
+
+    Return the new end of data[start:end].
+    """
+    place = start + 5 + big16(data, start + 3)
+    offset = place
+    while offset + 5 <= end:
+        length = big16(data, offset + 3)
+        offset += 5
+        for _ in range(min(length, end - offset)):
+            data[np.uint64(place)] = data[np.uint64(offset)]
+            place += 1
+            offset += 1
+    return min(place, end)

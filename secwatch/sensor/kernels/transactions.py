@@ -1,7 +1,6 @@
-"""Half-done transactions: a query, hello or request head that waits for its answer.
+"""Transactions: a request waits in a slot, its answer makes a row of both; what is never answered makes a row alone.
 
-Each waits in a slot of fixed size that hangs in its flow's list (oldest first) and in a list of
-all by age. When slots run out the oldest is written as a row without an answer: nothing is lost.
+When slots run out the oldest is written as it is: nothing is lost.
 """
 
 from __future__ import annotations
@@ -10,169 +9,238 @@ import numpy as np
 
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.dns import dns_row
-from secwatch.sensor.kernels.http import request_texts, response_texts, status
+from secwatch.sensor.kernels.http import is_response, request_texts, response_texts, status
+from secwatch.sensor.kernels.messages import IGNORE, LEAST_BYTES, RESPONSE, role
 from secwatch.sensor.kernels.reads import Bytes, signed
-from secwatch.sensor.kernels.rows import new_row
+from secwatch.sensor.kernels.records import COLLECTING, REQUEST_TEXT, RESPONSE_TEXT
+from secwatch.sensor.kernels.rows import new_row, set_span
+from secwatch.sensor.kernels.slots import base_of, link, release, small_slots
 from secwatch.sensor.kernels.state import (
+    FREE_LARGE,
     FREE_SLOT,
     MALFORMED_DNS,
     MALFORMED_TLS,
-    NEWEST_SLOT,
+    MESSAGES_CUT,
+    MESSAGES_SKIPPED,
+    MOST_MESSAGES,
+    NO_SERVICE,
     OLDEST_SLOT,
     SERVICE_DNS,
     SERVICE_HTTP,
+    SERVICE_SSH,
     SERVICE_TLS,
-    SLOT_BYTES,
     SLOTS_EVICTED,
     TRUNCATED_CLIENT_HELLO,
+    TRUNCATED_DNS,
     TRUNCATED_HTTP_HEAD,
+    USED_LARGE,
     USED_SLOTS,
     WAITING_PER_FLOW,
     Record,
     SensorState,
 )
-from secwatch.sensor.kernels.tls import client_hello
+from secwatch.sensor.kernels.tls import SERVER_HELLO, client_hello, is_hello
+from secwatch.sensor.kernels.tls_server import server_texts
 
 
 @part
-def take(state: SensorState, number: int, time: int, from_source: bool) -> int:
-    """Return a fresh slot at the end of the flow's list; the caller sets its kind."""
-    flow = state.flows[np.uint64(number)]
-    if flow["waiting"] >= WAITING_PER_FLOW:
-        waiting_row(state, signed(flow["waiting_head"]))
-    if state.control[FREE_SLOT] < 0 and state.control[USED_SLOTS] == len(state.slots):
-        state.control[SLOTS_EVICTED] += 1
-        waiting_row(state, state.control[OLDEST_SLOT])
-    place = signed(state.control[FREE_SLOT])
-    if place >= 0:
-        state.control[FREE_SLOT] = state.slots[np.uint64(place)]["next"]
-    else:
-        place = signed(state.control[USED_SLOTS])
-        state.control[USED_SLOTS] = place + 1
-    slot = state.slots[np.uint64(place)]
-    slot["flow"] = number
-    slot["time"] = time
-    slot["from_source"] = 1 if from_source else 0
-    slot["length"] = 0
-    slot["wanted"] = 0
-    slot["collecting"] = 0
-    slot["cut"] = 0
-    slot["next"] = -1
-    slot["previous"] = flow["waiting_tail"]
-    if flow["waiting_tail"] >= 0:
-        state.slots[np.uint64(flow["waiting_tail"])]["next"] = place
-    else:
-        flow["waiting_head"] = place
-    flow["waiting_tail"] = place
-    flow["waiting"] += np.uint16(1)
-    newest = state.control[NEWEST_SLOT]
-    slot["older"] = newest
-    slot["newer"] = -1
-    if newest >= 0:
-        state.slots[np.uint64(newest)]["newer"] = place
-    else:
-        state.control[OLDEST_SLOT] = place
-    state.control[NEWEST_SLOT] = place
+def find_request(state: SensorState, number: int, kind: int, key: int, from_source: bool) -> int:
+    """Return the oldest slot of this kind and key whose message the other side sent, -1 if there is none."""
+    place = signed(state.flows[np.uint64(number)]["waiting_head"])
+    while place >= 0:
+        slot = state.slots[np.uint64(place)]
+        if slot["kind"] == kind and slot["number"] == key and (slot["from_source"] == 1) != from_source:
+            return place
+        place = signed(slot["next"])
     return place
 
 
 @part
-def release(state: SensorState, place: int) -> None:
-    """Free the slot and take it out of both lists."""
+def _request_row(state: SensorState, place: int) -> int:
+    """Write the row of a request without its answer and free the slot. Return the row, -1 if there is none."""
     slot = state.slots[np.uint64(place)]
-    flow = state.flows[np.uint64(slot["flow"])]
-    before, after = signed(slot["previous"]), signed(slot["next"])
-    if before >= 0:
-        state.slots[np.uint64(before)]["next"] = after
-    else:
-        flow["waiting_head"] = after
-    if after >= 0:
-        state.slots[np.uint64(after)]["previous"] = before
-    else:
-        flow["waiting_tail"] = before
-    flow["waiting"] -= np.uint16(1)
-    older, newer = signed(slot["older"]), signed(slot["newer"])
-    if older >= 0:
-        state.slots[np.uint64(older)]["newer"] = newer
-    else:
-        state.control[OLDEST_SLOT] = newer
-    if newer >= 0:
-        state.slots[np.uint64(newer)]["older"] = older
-    else:
-        state.control[NEWEST_SLOT] = older
-    slot["next"] = state.control[FREE_SLOT]
-    state.control[FREE_SLOT] = place
-
-
-@part
-def store(state: SensorState, place: int, data: Bytes, start: int, end: int) -> int:
-    """Append data[start:end] to the slot as far as it fits. Return how many bytes it took."""
-    slot = state.slots[np.uint64(place)]
-    length = signed(slot["length"])
-    size = min(end - start, SLOT_BYTES - length)
-    base = place * SLOT_BYTES + length
-    for offset in range(size):
-        state.slot_data[np.uint64(base + offset)] = data[np.uint64(start + offset)]
-    slot["length"] = length + size
-    return size
-
-
-@part
-def waiting_row(state: SensorState, place: int) -> int:
-    """Write the row of a slot without an answer and free it. Return the row, -1 if there is none."""
-    slot = state.slots[np.uint64(place)]
-    flow = state.flows[np.uint64(slot["flow"])]
-    kind = slot["kind"]
+    number = signed(slot["flow"])
+    flow = state.flows[np.uint64(number)]
+    kind = signed(slot["kind"])
     client_is_source = slot["from_source"] == 1
-    start = place * SLOT_BYTES
+    start = base_of(state, place)
     end = start + signed(slot["length"])
+    unfinished = slot["collecting"] == 1
+    cut = unfinished or slot["cut"] == 1
     row = signed(-1)
     if kind == SERVICE_DNS:
-        if not dns_row(state, flow, state.slot_data, start, end, slot["time"], -1, client_is_source):
+        if unfinished:
+            state.causes[TRUNCATED_DNS] += 1
+        elif not dns_row(state, flow, state.slot_data, start, end, slot["time"], -1, client_is_source):
             state.causes[MALFORMED_DNS] += 1
-    else:
-        row = new_row(state, flow, signed(kind), slot["time"], client_is_source)
-        if kind == SERVICE_TLS:
-            whole = client_hello(state, row, state.slot_data, start, end)
-            if slot["cut"] == 1 or slot["collecting"] == 1:
-                state.causes[TRUNCATED_CLIENT_HELLO] += 1
-            elif not whole:
-                state.causes[MALFORMED_TLS] += 1
-        else:
-            if slot["cut"] == 1 or slot["collecting"] == 1:
-                state.causes[TRUNCATED_HTTP_HEAD] += 1
-            request_texts(state, row, state.slot_data, start, end)
+    elif kind == SERVICE_TLS:
+        row = new_row(state, flow, kind, slot["time"], client_is_source)
+        whole = client_hello(state, row, state.slot_data, start, end)
+        if cut:
+            state.causes[TRUNCATED_CLIENT_HELLO] += 1
+        elif not whole:
+            state.causes[MALFORMED_TLS] += 1
+    elif kind == SERVICE_HTTP:
+        row = new_row(state, flow, kind, slot["time"], client_is_source)
+        if not request_texts(state, row, state.slot_data, start, end):
+            state.causes[TRUNCATED_HTTP_HEAD] += 1
+    elif kind != NO_SERVICE:
+        if cut:
+            state.causes[MESSAGES_CUT] += 1
+        row = _message_row(state, number, kind, slot["time"], client_is_source)
+        if row >= 0:
+            set_span(state, row, REQUEST_TEXT, state.slot_data, start, end)
     release(state, place)
     return row
 
 
 @part
-def finish_waiting(state: SensorState, number: int) -> None:
-    """Write all that the flow still waits for as rows without an answer."""
+def _message_row(state: SensorState, number: int, kind: int, time: int, client_is_source: bool) -> int:
+    """Begin a row of messages that are read elsewhere; -1, and counted, beyond the bound of a flow."""
     flow = state.flows[np.uint64(number)]
-    while flow["waiting_head"] >= 0:
-        waiting_row(state, signed(flow["waiting_head"]))
+    if flow["messages"] >= MOST_MESSAGES:
+        state.causes[MESSAGES_SKIPPED] += 1
+        return signed(-1)
+    flow["messages"] += np.uint16(1)
+    return new_row(state, flow, kind, time, client_is_source)
 
 
 @part
 def answer_http(
     state: SensorState, number: int, data: Bytes, start: int, end: int, time: int, from_source: bool
 ) -> None:
-    """Write the row of the oldest waiting request with this response head, or a row of the response alone."""
-    flow = state.flows[np.uint64(number)]
+    """Write the row of the oldest waiting request with this response, or a row of the response alone."""
     code = status(data, start)
     if code >= 100 and code < 200 and code != 101:
         return  # an interim answer
-    place = signed(flow["waiting_head"])
-    row = signed(-1)
-    while place >= 0:
-        slot = state.slots[np.uint64(place)]
-        if slot["kind"] == SERVICE_HTTP and (slot["from_source"] == 1) != from_source:
-            row = waiting_row(state, place)
-            break
-        place = signed(slot["next"])
+    place = find_request(state, number, SERVICE_HTTP, 0, from_source)
+    row = _request_row(state, place) if place >= 0 else signed(-1)
     if row < 0:
-        row = new_row(state, flow, SERVICE_HTTP, time, not from_source)
+        row = new_row(state, state.flows[np.uint64(number)], SERVICE_HTTP, time, not from_source)
     record: Record = state.events[np.uint64(row)]
     record["answer"] = code
     response_texts(state, row, data, start, end)
+
+
+@part
+def answer_tls(
+    state: SensorState, number: int, data: Bytes, start: int, end: int, time: int, from_source: bool
+) -> None:
+    """Write the row of the waiting ClientHello with the server's first messages, or a row of those alone."""
+    place = find_request(state, number, SERVICE_TLS, 0, from_source)
+    row = _request_row(state, place) if place >= 0 else signed(-1)
+    if row < 0:
+        row = new_row(state, state.flows[np.uint64(number)], SERVICE_TLS, time, not from_source)
+    if not server_texts(state, row, data, start, end):
+        state.causes[MALFORMED_TLS] += 1
+
+
+@part
+def answer_message(
+    state: SensorState,
+    number: int,
+    kind: int,
+    key: int,
+    data: Bytes,
+    start: int,
+    end: int,
+    time: int,
+    from_source: bool,
+) -> None:
+    """Write the row of the waiting request of this key with its response, or a row of the response alone."""
+    place = find_request(state, number, kind, key, from_source)
+    if place >= 0:
+        asked = signed(state.slots[np.uint64(place)]["time"])
+        row = _request_row(state, place)
+    else:
+        asked = signed(-1)
+        row = _message_row(state, number, kind, time, not from_source)
+    if row < 0:
+        return
+    set_span(state, row, RESPONSE_TEXT, data, start, end)
+    if asked >= 0:
+        state.events[np.uint64(row)]["round_trip"] = max(time - asked, 0)
+
+
+@part
+def lone_message(
+    state: SensorState, number: int, kind: int, data: Bytes, start: int, end: int, time: int, from_source: bool
+) -> None:
+    """Write the row of a message that nothing answers, on the side that sent it."""
+    row = _message_row(state, number, kind, time, True)
+    if row >= 0:
+        set_span(state, row, REQUEST_TEXT if from_source else RESPONSE_TEXT, data, start, end)
+
+
+@part
+def finish_slot(state: SensorState, place: int) -> None:
+    """Write what is in the slot, as far as it came, and free it."""
+    slot = state.slots[np.uint64(place)]
+    kind = signed(slot["kind"])
+    if slot["collecting"] == 1 and slot["length"] == 0:
+        release(state, place)  # only what stood behind a hole
+        return
+    if slot["collecting"] == 0 or kind == NO_SERVICE or kind == SERVICE_DNS:
+        _request_row(state, place)
+        return
+    number = signed(slot["flow"])
+    from_source = slot["from_source"] == 1
+    start = base_of(state, place)
+    end = start + signed(slot["length"])
+    time = signed(slot["time"])
+    if kind == SERVICE_TLS and is_hello(state.slot_data, start, end, SERVER_HELLO):
+        answer_tls(state, number, state.slot_data, start, end, time, from_source)
+    elif kind == SERVICE_HTTP and is_response(state.slot_data, start, end):
+        answer_http(state, number, state.slot_data, start, end, time, from_source)
+    elif kind == SERVICE_TLS or kind == SERVICE_HTTP:
+        _request_row(state, place)
+        return
+    elif kind != SERVICE_SSH and end - start >= LEAST_BYTES:
+        what, key = role(kind, state.slot_data, start, end, from_source)
+        if what == RESPONSE:
+            state.causes[MESSAGES_CUT] += 1
+            answer_message(state, number, kind, key, state.slot_data, start, end, time, from_source)
+        elif what != IGNORE:
+            _request_row(state, place)
+            return
+    release(state, place)
+
+
+@part
+def finish_waiting(state: SensorState, number: int) -> None:
+    """Write all that the flow still waits for: what was being put together first, for it may be an answer."""
+    flow = state.flows[np.uint64(number)]
+    for side in range(2):
+        if signed(flow["seen"]) & (COLLECTING << side):
+            finish_slot(state, signed(state.streams[np.uint64(number), np.uint64(side)]["slot"]))
+    while flow["waiting_head"] >= 0:
+        finish_slot(state, signed(flow["waiting_head"]))
+
+
+@part
+def take(state: SensorState, number: int, time: int, from_source: bool, large: bool) -> int:
+    """Return a fresh slot at the end of the flow's list, a small one when no large one is left."""
+    flow = state.flows[np.uint64(number)]
+    if flow["waiting"] >= WAITING_PER_FLOW:
+        finish_slot(state, signed(flow["waiting_head"]))
+    small = small_slots(state)
+    place = signed(-1)
+    if large:
+        place = signed(state.control[FREE_LARGE])
+        if place >= 0:
+            state.control[FREE_LARGE] = state.slots[np.uint64(place)]["next"]
+        elif state.control[USED_LARGE] < len(state.slots) - small:
+            place = small + signed(state.control[USED_LARGE])
+            state.control[USED_LARGE] += 1
+    if place < 0:
+        if state.control[FREE_SLOT] < 0 and state.control[USED_SLOTS] == small:
+            state.control[SLOTS_EVICTED] += 1
+            finish_slot(state, state.control[OLDEST_SLOT])
+        place = signed(state.control[FREE_SLOT])
+        if place >= 0:
+            state.control[FREE_SLOT] = state.slots[np.uint64(place)]["next"]
+        else:
+            place = signed(state.control[USED_SLOTS])
+            state.control[USED_SLOTS] = place + 1
+    link(state, place, number, time, from_source)
+    return place

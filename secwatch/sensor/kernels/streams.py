@@ -1,0 +1,169 @@
+"""Reading the messages of a TCP stream, one side at a time, in order of sequence numbers.
+
+A message that lies within a segment is taken where it lies. One that goes on in later segments is
+put together in a slot, as far as its parser wants it; the rest is skipped by length. Behind a gap
+that is not filled, and when the beginning was not captured, a segment must begin like a message to
+be believed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from secwatch.sensor.kernels.collecting import (
+    begin,
+    collect_segment,
+    frame_side,
+    lose_side,
+    phase_of,
+    set_phase,
+)
+from secwatch.sensor.kernels.compiler import part
+from secwatch.sensor.kernels.conversation import note_encrypted, take_message
+from secwatch.sensor.kernels.dns import plausible
+from secwatch.sensor.kernels.http import begins_head
+from secwatch.sensor.kernels.messages import frame
+from secwatch.sensor.kernels.reads import Bytes, big16, signed
+from secwatch.sensor.kernels.records import COLLECTING, FRAMED
+from secwatch.sensor.kernels.sequence import NEXT, difference
+from secwatch.sensor.kernels.slots import add, collect
+from secwatch.sensor.kernels.state import (
+    MOST_PIPELINED,
+    PIPELINED_SKIPPED,
+    SERVICE_DNS,
+    SERVICE_HTTP,
+    SERVICE_SSH,
+    SERVICE_TLS,
+    SLOT_BYTES,
+    TRUNCATED_DNS,
+    Record,
+    SensorState,
+)
+from secwatch.sensor.kernels.transactions import finish_slot, take
+
+_FARTHEST = 1 << 27  # bytes that the next message can lie ahead: more is not believed
+
+
+@part
+def read_stream(
+    state: SensorState, data: Bytes, number: int, packet: Record, from_source: bool, first: bool, where: int
+) -> None:
+    """Take the messages of a segment of a flow whose service is known.
+
+    `first`: it is the side's first payload behind its SYN, so a message begins with it.
+    """
+    flow = state.flows[np.uint64(number)]
+    side = 1 if from_source else 2
+    sequence = signed(packet["sequence"])
+    start, end = signed(packet["payload_start"]), signed(packet["payload_end"])
+    collected = signed(flow["seen"]) & (COLLECTING * side) != 0
+    if collected:
+        if not collect_segment(state, data, number, packet, from_source):
+            return
+    service = signed(flow["service"])
+    if not signed(flow["seen"]) & (FRAMED * side):
+        if not first and not _begins_message(service, data, start, end, from_source, phase_of(flow)):
+            if service == SERVICE_SSH:
+                _encrypted(state, number, end - start, from_source)
+            elif service == SERVICE_DNS:
+                state.causes[TRUNCATED_DNS] += 1
+            return
+        frame_side(state, number, sequence, from_source)
+    stream = state.streams[np.uint64(number), np.uint64(side - 1)]
+    ahead = difference(signed(stream["message"]), sequence)
+    if service == SERVICE_HTTP and ahead > 0 and where == NEXT and not collected and begins_head(data, start, end):
+        ahead = signed(0)  # a length that lied, or a body that never came, hides nothing
+    if ahead < 0:
+        if -ahead < SLOT_BYTES:
+            begin(state, data, number, packet, from_source, signed(stream["message"]))
+            return
+        if not _begins_message(service, data, start, end, from_source, phase_of(flow)):
+            lose_side(state, number, from_source)
+            return
+        ahead = signed(0)
+    if ahead > _FARTHEST:
+        lose_side(state, number, from_source)
+    elif ahead < signed(packet["payload_length"]) and start + ahead < end:
+        _take_messages(state, data, number, packet, from_source, start + ahead)
+
+
+@part
+def _encrypted(state: SensorState, number: int, size: int, from_source: bool) -> None:
+    """Note a segment of an SSH side behind its NEWKEYS."""
+    if phase_of(state.flows[np.uint64(number)]) & (1 if from_source else 2) and size > 0:
+        note_encrypted(state, number, size, from_source)
+
+
+@part
+def _begins_message(service: int, data: Bytes, start: int, end: int, from_source: bool, phase: int) -> bool:
+    """Return whether a message of the service may begin with the segment."""
+    if service == SERVICE_DNS:
+        if end - start < 2:
+            return False
+        stop = start + 2 + big16(data, start)
+        return stop <= end and plausible(data, start + 2, stop)
+    if service == SERVICE_TLS:
+        return False
+    length, _ = frame(service, data, start, end, from_source, phase)
+    return length > 0
+
+
+@part
+def _take_messages(
+    state: SensorState, data: Bytes, number: int, packet: Record, from_source: bool, offset: int
+) -> None:
+    """Take the messages from `offset` to the end of the segment."""
+    flow = state.flows[np.uint64(number)]
+    service = signed(flow["service"])
+    start, end = signed(packet["payload_start"]), signed(packet["payload_end"])
+    sequence = signed(packet["sequence"])
+    time = signed(packet["time"])
+    whole = end - start >= packet["payload_length"]
+    taken = 0
+    while offset < end:
+        size, wanted = frame(service, data, offset, end, from_source, phase_of(flow))
+        if size < 0:
+            lose_side(state, number, from_source)
+            if service == SERVICE_SSH:
+                _encrypted(state, number, end - offset, from_source)
+            return
+        if size == 0 or offset + wanted > end:
+            _unfinished(state, data, number, packet, from_source, offset, size, whole)
+            return
+        if taken == MOST_PIPELINED:
+            state.causes[PIPELINED_SKIPPED] += 1
+        else:
+            taken += 1
+            set_phase(state, number, service, data, offset, offset + wanted, from_source)
+            take_message(state, number, service, data, offset, offset + wanted, time, from_source, -1, False)
+        offset += size
+    frame_side(state, number, sequence + offset - start, from_source)
+
+
+@part
+def _unfinished(
+    state: SensorState,
+    data: Bytes,
+    number: int,
+    packet: Record,
+    from_source: bool,
+    offset: int,
+    size: int,
+    whole: bool,
+) -> None:
+    """Begin to put together the message at `offset` that the segment does not end; or take what the capture kept."""
+    start, end = signed(packet["payload_start"]), signed(packet["payload_end"])
+    sequence = (signed(packet["sequence"]) + offset - start) & 0xFFFFFFFF
+    if whole:
+        frame_side(state, number, sequence, from_source)
+        begin(state, data, number, packet, from_source, sequence)
+        return
+    if size > 0:
+        frame_side(state, number, sequence + size, from_source)
+    else:
+        lose_side(state, number, from_source)
+    place = take(state, number, signed(packet["time"]), from_source, False)
+    state.slots[np.uint64(place)]["kind"] = state.flows[np.uint64(number)]["service"]
+    collect(state, place, sequence)
+    add(state, place, data, offset, end, 0)
+    finish_slot(state, place)
