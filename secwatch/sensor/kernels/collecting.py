@@ -125,7 +125,11 @@ def _take_from_slot(state: SensorState, number: int, place: int, size: int, want
     set_phase(state, number, service, state.slot_data, base, base + wanted, from_source)
     holder = place if last else signed(-1)
     take_message(state, number, service, state.slot_data, base, base + wanted, time, from_source, holder, False)
-    if last:
+    if service == SERVICE_TLS:
+        lose_side(state, number, from_source)
+        if not last:
+            release(state, place)
+    if last or service == SERVICE_TLS:
         return True
     side = 1 if from_source else 2
     if not signed(state.flows[np.uint64(number)]["seen"]) & (COLLECTING * side):

@@ -136,6 +136,9 @@ def _take_messages(
             taken += 1
             set_phase(state, number, service, data, offset, offset + wanted, from_source)
             take_message(state, number, service, data, offset, offset + wanted, time, from_source, -1, False)
+        if service == SERVICE_TLS:
+            lose_side(state, number, from_source)  # one message of each side; the rest is not looked at
+            return
         offset += size
     frame_side(state, number, sequence + offset - start, from_source)
 
