@@ -56,9 +56,9 @@ QUIC = Table(
     "quic",
     "time",
     (
-        Column("time", Kind.TIME, "time of the client's first Initial packet", "ts"),
+        Column("time", Kind.TIME, "time of the Initial packet that made the ClientHello whole", "ts"),
         *ENDS,
-        Column("version", Kind.TEXT, "1, 2, draft-29, or hexadecimal", "version"),
+        Column("version", Kind.TEXT, "1, 2, draft-29, …", "version"),
         Column("server_name", Kind.TEXT, "server name indication of the decrypted ClientHello", "server_name"),
         Column("application_protocols", Kind.TEXTS, "ALPN names the client offered"),
         Column("ja3", Kind.TEXT, "JA3 of the ClientHello"),
@@ -117,6 +117,7 @@ FTP = Table(
         *ENDS,
         Column("command", Kind.TEXT, "USER, PASS, RETR, … in capitals", "command"),
         Column("argument", Kind.TEXT, "its argument; a password is left out", "arg"),
+        Column("user", Kind.TEXT, "user name the server was told last", "user"),
         Column("reply_code", Kind.UINT16, "code of the reply", "reply_code", nullable=True),
         Column("reply", Kind.TEXT, "text of the reply", "reply_msg"),
     ),
@@ -128,7 +129,7 @@ SMTP = Table(
     (
         Column("time", Kind.TIME, "time of the command, or of the reply when no command was seen", "ts"),
         *ENDS,
-        Column("command", Kind.TEXT, "EHLO, MAIL, AUTH, … in capitals"),
+        Column("command", Kind.TEXT, "EHLO, MAIL, AUTH, … in capitals; a point for the end of a mail's data"),
         Column("argument", Kind.TEXT, "its argument; a password is left out"),
         Column("reply_code", Kind.UINT16, "code of the reply", nullable=True),
         Column("reply", Kind.TEXT, "text of the reply", "last_reply"),
@@ -143,10 +144,11 @@ STRATUM = Table(
     (
         Column("time", Kind.TIME, "time of the message", "ts"),
         *ENDS,
-        Column("method", Kind.TEXT, "mining.subscribe, login, job, …; of an answer NULL"),
+        Column("method", Kind.TEXT, "mining.subscribe, login, job, …; NULL for an answer alone"),
         Column("user", Kind.TEXT, "worker or wallet"),
         Column("agent", Kind.TEXT, "name and version of the miner"),
         Column("algorithms", Kind.TEXTS, "algorithms the miner offers"),
-        Column("accepted", Kind.BOOLEAN, "whether the pool's answer is a success", nullable=True),
+        Column("accepted", Kind.BOOLEAN, "whether the answer is a success", nullable=True),
+        Column("error", Kind.TEXT, "what the answer says is wrong"),
     ),
 )
