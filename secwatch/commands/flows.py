@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from secwatch.commands.application import Application, Group, output_options, pass_application
+from secwatch.commands.sizes import in_bytes
 from secwatch.core.errors import UsageProblem
 from secwatch.core.escape import storable, visible
 from secwatch.system.console import Output, note, show, show_text, table
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from secwatch.lake.query import Result
 
 EXIT_CODES = "Exit codes: 0 done, 1 the query failed or was refused, 2 usage."
+LIMIT = 1000
 # A spreadsheet runs a cell that begins so (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -36,36 +39,50 @@ def command() -> None:
 @command.command(epilog=EXIT_CODES)
 @click.argument("sql", metavar="SQL")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
+@click.option("--parquet", "as_parquet", is_flag=True, help="Write Parquet to -o FILE, as FILE.parquet does by itself.")
 @click.option(
-    "--limit", type=click.IntRange(1, 1_000_000), default=1000, show_default=True, help="At most so many rows."
+    "--limit", type=click.IntRange(1, 1_000_000), help="At most so many rows.  [default: 1000; all to Parquet]"
 )
 @output_options
 @pass_application
-def query(application: Application, sql: str, as_csv: bool, limit: int, output: Output) -> None:
-    """Run one SELECT over the recorded flows, dns, tls and http; - reads it from standard input.
+def query(
+    application: Application, sql: str, as_csv: bool, as_parquet: bool, limit: int | None, output: Output
+) -> None:
+    """Run one SELECT over the recorded flows and events; - reads it from standard input.
 
-    It runs in a process of its own that can read the lake and nothing else, and change nothing.
+    It runs in a process of its own that can read the lake and nothing else, and change nothing. The
+    tables and their columns: secwatch flows tables. A condition on the time column (last_seen of
+    flows, time of the others) opens only the files of those days.
 
     \b
     Example:
       secwatch flows query "SELECT query, count(*) AS n FROM dns GROUP BY 1 ORDER BY n DESC" --limit 20
       secwatch flows query "SELECT * FROM flows WHERE destination_port = 22" --csv -o ssh.csv
+      secwatch flows query "SELECT * FROM dns WHERE time::DATE = '2026-11-23'" -o dns.parquet
     """
     from secwatch.detect.recorded import files_by_table
     from secwatch.lake import query as lake
     from secwatch.pipeline.tidy import reading
     from secwatch.store import lake as store
 
-    if as_csv and output.json:
-        raise UsageProblem("--json and --csv do not go together", "secwatch flows query --help")
+    to_parquet = as_parquet or bool(output.path and output.path.endswith(".parquet") and not as_csv and not output.json)
+    if as_csv + output.json + as_parquet > 1:
+        raise UsageProblem("only one of --json, --csv and --parquet can be had", "secwatch flows query --help")
+    if to_parquet and output.path in (None, "-"):
+        raise UsageProblem("Parquet goes to a file, and none is named", "secwatch flows query … -o result.parquet")
     sql = sys.stdin.read(1 << 20) if sql == "-" else sql
     if storable(sql) != sql:
         raise UsageProblem("the SQL is not UTF-8", "secwatch flows query --help")
+    if to_parquet:
+        _export(application, sql, limit, output)
+        return
+    limit = limit or LIMIT
     with reading(application.place):
         files = files_by_table(store.files(application.database))
         result = lake.query(application.place.lake, files, sql, limit=limit, bounds=application.settings.detect)
     if result.truncated:
-        note(f"secwatch: there are more than {limit} rows; see more with --limit", output)
+        more = f"{result.more:,}" if result.counted else f"more than {result.more:,}"
+        note(f"secwatch: these are the first {limit:,} rows, there are {more} more: see --limit", output)
     if as_csv:
         _show_csv(result, output)
         return
@@ -109,6 +126,19 @@ def tables(application: Application, output: Output) -> None:
     ]
     shown.append(table("functions", ["function", "meaning"], [(item.signature, item.meaning) for item in MACROS]))
     show(output, {"items": items, "functions": functions}, *shown)
+
+
+def _export(application: Application, sql: str, limit: int | None, output: Output) -> None:
+    from secwatch.detect.recorded import files_by_table
+    from secwatch.lake.export import export
+    from secwatch.pipeline.tidy import reading
+    from secwatch.store import lake as store
+
+    target = Path(output.path or "")
+    with reading(application.place):
+        files = files_by_table(store.files(application.database))
+        done = export(application.place.lake, files, sql, target, limit=limit, bounds=application.settings.detect)
+    note(f"secwatch: {done.rows:,} rows, {in_bytes(done.bytes)} in {target}", output)
 
 
 def _cell(value: Any) -> object:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
+from secwatch.commands.lake_shown import sentence
 from secwatch.core.durations import in_words, seconds
 from secwatch.core.model import EarlyWarning, Level, Severity, Text, WarningState
 from secwatch.core.moments import from_microseconds, to_text
@@ -16,6 +17,7 @@ from secwatch.system.metrics import Metric
 if TYPE_CHECKING:
     from backup.overview import JobStatus
     from secwatch.commands.application import Application
+    from secwatch.pipeline.retention import Fullness
 
 # Alerts older than this no longer say how things stand now; the bulletin's week is the same length.
 RECENT = timedelta(days=7)
@@ -50,6 +52,7 @@ class Standing:
     jobs: Sequence[JobStatus]
     silent_after: timedelta
     waiting: int
+    lake: Fullness
 
     @property
     def reasons(self) -> Sequence[tuple[Grade, Text]]:
@@ -80,6 +83,9 @@ class Standing:
             zh = f"{self.waiting} 类告警尚未形成预警：secwatch warn draft"
             en = f"{self.waiting} kinds of alerts are in no warning yet: secwatch warn draft"
             found.append((Grade.ATTENTION, Text(zh, en)))
+        if self.lake.severity is not None:
+            grade = Grade.URGENT if self.lake.severity is Severity.CRITICAL else Grade.ATTENTION
+            found.append((grade, sentence(self.lake)))
         return sorted(found, key=lambda item: -item[0])
 
     @property
@@ -96,6 +102,12 @@ class Standing:
             "alerts": {severity.label.en: count for severity, count in self.alerts.items()},
             "warnings": {level.value: count for level, count in self.levels().items()},
             "jobs": [job.as_item() for job in self.jobs],
+            "lake": {
+                "used_bytes": self.lake.used,
+                "limit_bytes": self.lake.limit,
+                "share": round(self.lake.share, 4),
+                "full_at": to_text(self.lake.full_at) if self.lake.full_at else None,
+            },
         }
 
     def levels(self) -> Mapping[Level, int]:
@@ -119,6 +131,8 @@ class Standing:
                 "early warnings in force",
                 [({"level": level.value}, count) for level, count in self.levels().items()],
             ),
+            Metric("lake_used_bytes", "bytes of the lake's files", [({}, float(self.lake.used))]),
+            Metric("lake_limit_bytes", "its quota, or what the disk has room for", [({}, float(self.lake.limit))]),
             *self._job_metrics(),
         )
 
@@ -150,6 +164,7 @@ def gather(application: Application, now: datetime) -> Standing:
     """Return how everything stands."""
     from backup.overview import overview
     from secwatch.commands.backup import selection
+    from secwatch.pipeline.retention import measure
     from secwatch.store import alerts, lake, warnings
 
     database = application.database
@@ -161,5 +176,6 @@ def gather(application: Application, now: datetime) -> Standing:
         warnings=[item for item in warnings.select(database, open_at=now)],
         jobs=overview(database, selection.configured(application), now),
         silent_after=timedelta(seconds=seconds(application.settings.sensor.silent_after)),
+        lake=measure(application.place, database, application.settings.lake, now),
         waiting=len(warnings.pending_groups(database, application.settings.warn.minimum_severity)),
     )

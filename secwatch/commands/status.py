@@ -72,6 +72,8 @@ def _nagios_line(standing: Standing) -> str:
 
 
 def _show(standing: Standing, language: Language, output: Output) -> None:
+    from secwatch.commands.lake_shown import sentence
+
     never = Text("从未", "never").to(language)
     packet = f"{standing.last_packet:%Y-%m-%d %H:%M} UTC" if standing.last_packet else never
     alerts = " ".join(f"{severity.label.to(language)} {count}" for severity, count in standing.alerts.items())
@@ -86,5 +88,6 @@ def _show(standing: Standing, language: Language, output: Output) -> None:
         (Text("有效预警", "warnings in force").to(language), levels or "0"),
         (Text("备份作业正常", "backup jobs good").to(language), f"{good} / {len(standing.jobs)}"),
     ]
+    rows.append((Text("数据湖", "lake").to(language), sentence(standing.lake).to(language)))
     rows += [(grade.label.to(language), text.to(language)) for grade, text in standing.reasons]
     show(output, standing.as_data(), table(None, ["", ""], rows, show_header=False))

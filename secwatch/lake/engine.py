@@ -41,14 +41,16 @@ class Accepted:
     parameters: frozenset[str]
 
 
-def connect(lake: str, files: Mapping[str, Sequence[File]], memory_megabytes: int) -> duckdb.DuckDBPyConnection:
+def connect(
+    lake: str, files: Mapping[str, Sequence[File]], memory_megabytes: int, outlet: str | None = None
+) -> duckdb.DuckDBPyConnection:
     """Return a connection with the view `all_<table>` for every table, locked.
 
     The view has every column of the schema, and `new`: whether the row's file is a new one. Only the
     files named can be opened; nothing else of the file system, no network, no extension, no setting.
     """
     paths = [f"{lake}/{file.path}" for name in TABLES for file in files.get(name, ())]
-    connection = bare(memory_megabytes, paths)
+    connection = bare(memory_megabytes, [*paths, outlet] if outlet else paths)
     for table in TABLES.values():
         connection.execute(_all_rows(table, lake, files.get(table.name, ())))
     connection.execute("SET lock_configuration = true")
@@ -114,6 +116,47 @@ def run(connection: duckdb.DuckDBPyConnection, statement: Accepted, parameters: 
         raise Unacceptable(f"the parameter ${error.args[0]} has no value") from error
     except duckdb.Error as error:
         raise explain(error) from error
+
+
+def describe(connection: duckdb.DuckDBPyConnection, statement: Accepted) -> Sequence[tuple[str, str]]:
+    """Return names and SQL types of the columns of a statement without running it. Raise Unacceptable on failure."""
+    try:
+        rows = connection.execute(f"DESCRIBE {statement.sql}").fetchall()
+    except duckdb.Error as error:
+        raise explain(error) from error
+    return [(str(row[0]), str(row[1])) for row in rows]
+
+
+def copy_out(
+    connection: duckdb.DuckDBPyConnection, statement: Accepted, columns: Sequence[str], outlet: str, limit: int | None
+) -> int:
+    """Write the statement's rows as Parquet to the outlet; return how many. Raise Unacceptable on failure.
+
+    What users write stands inside of ours here: it was accepted as one SELECT by itself, and the whole
+    must be one statement again. A semicolon at its end, and comments behind it, are cut off.
+    """
+    named = ", ".join('"' + name.replace('"', '""') + '"' for name in columns)
+    end = len(statement.sql)
+    while end >= 0:
+        inner = statement.sql[:end]
+        most = "" if limit is None else f" LIMIT {limit}"
+        sql = (
+            f"COPY (SELECT * FROM (\n{inner}\n) AS result({named}){most})"
+            f" TO '{outlet}' (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)"
+        )
+        try:
+            accept(connection, inner)
+            whole = connection.extract_statements(sql)
+        except (Unacceptable, duckdb.Error):
+            whole = []
+        if len(whole) == 1 and whole[0].type == duckdb.StatementType.COPY:
+            try:
+                row = connection.execute(sql).fetchone()
+            except duckdb.Error as error:
+                raise explain(error) from error
+            return int(row[0]) if row else 0
+        end = statement.sql.rfind(";", 0, end)
+    raise Unacceptable("this statement cannot be exported")
 
 
 def explain(error: duckdb.Error) -> Unacceptable:

@@ -30,6 +30,14 @@ class Query(msgspec.Struct, frozen=True, tag="query"):
     limit: int
 
 
+class Export(msgspec.Struct, frozen=True, tag="export"):
+    """One SELECT whose rows, at most `limit` of them, are written as Parquet into an inherited pipe."""
+
+    sql: str
+    descriptor: int
+    limit: int | None = None
+
+
 class Statement(msgspec.Struct, frozen=True):
     """A SELECT with the values of its named parameters."""
 
@@ -90,7 +98,7 @@ class Request(msgspec.Struct, frozen=True):
     lake: str
     files: dict[str, list[File]]
     memory_megabytes: int
-    work: Query | Inspection | Sweep
+    work: Query | Export | Inspection | Sweep
 
 
 class Columns(msgspec.Struct, frozen=True, tag="columns"):
@@ -156,13 +164,15 @@ class End(msgspec.Struct, frozen=True, tag="end"):
     """The work is done; truncated when there were more rows than the limit.
 
     `more` were counted beyond it, `counted` says whether that is all of them. `opened` is how many files
-    of the lake could be read for it: the others hold nothing of the time that was asked for.
+    of the lake could be read for it: the others hold nothing of the time that was asked for. `rows` were
+    exported.
     """
 
     truncated: bool = False
     more: int = 0
     counted: bool = True
     opened: int = 0
+    rows: int = 0
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):

@@ -17,6 +17,7 @@ from secwatch.lake.protocol import (
     Answer,
     Columns,
     End,
+    Export,
     Failed,
     File,
     Inspected,
@@ -99,11 +100,15 @@ def evaluate(lake: Path, files: Files, work: Sweep, bounds: Detect, on_answer: C
 def ask(
     lake: Path,
     files: Files,
-    work: Query | Inspection | Sweep,
+    work: Query | Export | Inspection | Sweep,
     bounds: Detect,
     on_answer: Callable[[Answer], None],
+    descriptors: Sequence[int] = (),
 ) -> None:
-    """Send one request to a process of its own and hand over its answers. Raise SecwatchError if it fails."""
+    """Send one request to a process of its own, which inherits the `descriptors`, and hand over its answers.
+
+    Raise SecwatchError if it fails.
+    """
     request = Request(
         str(lake.resolve()), {name: list(of) for name, of in files.items()}, bounds.memory_megabytes, work
     )
@@ -126,6 +131,7 @@ def ask(
         keep_output=False,
         given=msgspec.json.encode(request),
         die_with_parent=True,
+        descriptors=descriptors,
     )
     if not ended:
         raise _explain(completed, bounds)

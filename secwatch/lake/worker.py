@@ -6,6 +6,7 @@ Memory is bounded by RLIMIT_DATA, writing files by RLIMIT_FSIZE 0; its parent en
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import sys
@@ -15,7 +16,19 @@ from typing import Any
 
 import msgspec
 
-from secwatch.lake.protocol import Answer, Columns, End, Failed, Inspected, Inspection, Query, Request, Row, moment_text
+from secwatch.lake.protocol import (
+    Answer,
+    Columns,
+    End,
+    Export,
+    Failed,
+    Inspected,
+    Inspection,
+    Query,
+    Request,
+    Row,
+    moment_text,
+)
 
 # The interpreter and DuckDB's threads before the first row; measured 105 MB.
 BASE_MEGABYTES = 160
@@ -65,7 +78,7 @@ def answers(request: Request) -> Iterator[Answer]:
     from secwatch.lake import engine
 
     try:
-        if isinstance(request.work, Query):
+        if isinstance(request.work, Query | Export):
             yield from _query(request, request.work)
             return
         connection = engine.connect(request.lake, request.files, request.memory_megabytes)
@@ -83,7 +96,7 @@ def answers(request: Request) -> Iterator[Answer]:
         yield Failed(engine.explain(error).message)
 
 
-def _query(request: Request, work: Query) -> Iterator[Answer]:
+def _query(request: Request, work: Query | Export) -> Iterator[Answer]:
     import duckdb
 
     from secwatch.lake import engine, pruning
@@ -95,8 +108,12 @@ def _query(request: Request, work: Query) -> Iterator[Answer]:
         statement = engine.accept(parser, work.sql)
     files = pruning.needed(empty, request.files, statement)
     opened = sum(map(len, files.values()))
-    connection = engine.connect(request.lake, files, request.memory_megabytes)
+    outlet = f"/dev/fd/{work.descriptor}" if isinstance(work, Export) else None
+    connection = engine.connect(request.lake, files, request.memory_megabytes, outlet)
     engine.show_tables(connection)
+    if isinstance(work, Export):
+        yield from _export(connection, work, statement)
+        return
     engine.run(connection, statement, {})
     described = connection.description
     yield Columns(_numbered([item[0] for item in described]), [str(item[1]) for item in described])
@@ -113,6 +130,17 @@ def _query(request: Request, work: Query) -> Iterator[Answer]:
     except duckdb.Error as error:
         raise engine.explain(error) from error
     yield End(opened=opened)
+
+
+def _export(connection: Any, work: Export, statement: Any) -> Iterator[Answer]:
+    from secwatch.lake import engine
+
+    described = engine.describe(connection, statement)
+    named = _numbered([name for name, _ in described])
+    rows = engine.copy_out(connection, statement, named, f"/dev/fd/{work.descriptor}", work.limit)
+    os.close(work.descriptor)
+    yield Columns(named, [kind for _, kind in described])
+    yield End(rows=rows)
 
 
 def _count_more(connection: Any) -> tuple[int, bool]:
