@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 CLIENT, SERVER = "10.10.1.20", "192.0.2.80"
@@ -118,3 +118,25 @@ def enhanced(ticks: int, frame: bytes, number: int = 0, order: str = "<") -> byt
     """A pcapng enhanced packet."""
     head = struct.pack(f"{order}IIIII", number, ticks >> 32, ticks & 0xFFFFFFFF, len(frame), len(frame))
     return block(6, head + frame + bytes(-len(frame) % 4), order)
+
+
+def ring_block(
+    frames: Sequence[bytes], *, tags: Mapping[int, tuple[int, int]] | None = None, kinds: Sequence[int] = (),
+    wire: Mapping[int, int] | None = None, outgoing: Collection[int] = (),
+) -> bytes:  # fmt: skip
+    """A block of a TPACKET_V3 ring as Linux fills it; tags are (EtherType or 0, tag) by number of the frame."""
+    packets = b""
+    for number, frame in enumerate(frames):
+        ethertype, tag = (tags or {}).get(number, (0, 0))
+        status = 1 | (0x10 if number in (tags or {}) else 0) | (0x40 if ethertype else 0)
+        size = -(-(82 + len(frame)) // 16) * 16
+        last = number == len(frames) - 1
+        head = struct.pack("<IIIII", 0 if last else size, 1_700_000_000, number * 1000, len(frame), 0)
+        head = head[:16] + struct.pack("<II", (wire or {}).get(number, len(frame)), status)
+        head += struct.pack("<HHIIHH8x", 82, 82 if kinds else 96, 0, tag, ethertype, 0)
+        kind = kinds[number] if kinds else 0x0800
+        head += (
+            struct.pack("<H", 17) + struct.pack(">H", kind) + struct.pack("<iHBB8x", 2, 1, 4 * (number in outgoing), 6)
+        )
+        packets += (head.ljust(82, b"\0") + frame).ljust(size, b"\0")
+    return struct.pack("<IIIIIIQ16x", 3, 48, 1, len(frames), 48, 48 + len(packets), 1) + packets

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from secwatch.sensor.batches import BatchMaker
-from secwatch.sensor.kernels import compiler, index, state, track
+from secwatch.sensor.kernels import compiler, index, ring, state, track
 from secwatch.sensor.traffic import client_hello
 from tests.sensor.frames import (
     ACK,
@@ -35,6 +35,7 @@ from tests.sensor.frames import (
     ipv6,
     name,
     record,
+    ring_block,
     section,
     segment,
     tcp,
@@ -248,6 +249,26 @@ def fuzz_files(rounds: int) -> str:
     return digest.hexdigest()
 
 
+def fuzz_rings(rounds: int) -> str:
+    """Run damaged blocks of a ring through their finder; return the digest of what it found."""
+    source = random.Random(6)
+    found = index.new_index()
+    digest = hashlib.sha256()
+    whole = ring_block([frame for _, frame in SEEDS[:6]], tags={2: (0x8100, 5)}, outgoing={3})
+    with np.errstate(over="ignore"):
+        for _ in range(rounds):
+            data = mutated(whole, source)
+            found.file[index.LINK_TYPE] = source.choice((1, 1, 101))
+            found.file[index.SKIP_OUTGOING] = source.random() < 0.5
+            block = np.frombuffer(bytearray(data or b"\0"), np.uint8)
+            place, reason = ring.index_ring(block, 0, 0, len(block), found)
+            count = int(found.file[index.COUNT])
+            assert (found.offsets[:count] + found.captured[:count] <= len(block)).all()
+            seen = (found.times[:count].tolist(), found.links[:count].tolist(), found.vlans[:count].tolist())
+            digest.update(repr((int(place), int(reason), seen)).encode())
+    return digest.hexdigest()
+
+
 PACKETS = st.lists(st.tuples(st.sampled_from((1, 101, 113, 276, 0)), st.binary(max_size=120)), max_size=12)
 
 
@@ -270,8 +291,9 @@ def main() -> None:
     start = time.monotonic()
     packets = fuzz_packets(rounds, start + seconds)
     files = fuzz_files(rounds * 20)
+    rings = fuzz_rings(rounds * 20)
     any_bytes()
-    sys.stdout.write(f"{packets} {cut_packets()} {files}\n")
+    sys.stdout.write(f"{packets} {cut_packets()} {files} {rings}\n")
 
 
 if __name__ == "__main__":

@@ -35,11 +35,14 @@ _MOST_EXTENSIONS = 16  # IPv6 extension headers of one packet
 
 
 @part
-def decode(state: SensorState, data: Bytes, start: int, captured: int, wire: int, link: int) -> int:
-    """Fill state.packet[0] from data[start:start + captured]. Return GOOD, NO_IP or a cause."""
+def decode(state: SensorState, data: Bytes, start: int, captured: int, wire: int, link: int, vlan: int) -> int:
+    """Fill state.packet[0] from data[start:start + captured]. Return GOOD, NO_IP or a cause.
+
+    `vlan` is the outermost tag if the network card took it out of the frame; tags within it count more.
+    """
     packet = state.packet[0]
     end = start + captured
-    packet["vlan"] = 0
+    packet["vlan"] = vlan & 0x0FFF
     packet["flags"] = 0
     packet["icmp_code"] = 0
     packet["one_way"] = 0

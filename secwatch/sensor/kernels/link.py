@@ -8,6 +8,7 @@ from __future__ import annotations
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.reads import Bytes, big16, byte
 from secwatch.sensor.kernels.state import (
+    NO_IP,
     TOO_MANY_TAGS,
     TRUNCATED_LINK,
     TRUNCATED_MPLS,
@@ -19,6 +20,7 @@ from secwatch.sensor.kernels.state import (
 ETHERNET, LINUX_COOKED, LINUX_COOKED_2 = 1, 113, 276
 NULL, LOOP = 0, 108
 RAW_TYPES = (12, 14, 101, 228, 229)
+NOT_AN_IP_LINK = -2  # of a captured packet that the system calls something else than IP; no file has it
 LINK_TYPES = (ETHERNET, LINUX_COOKED, LINUX_COOKED_2, NULL, LOOP, *RAW_TYPES)
 _MOST_TAGS = 8  # VLAN tags or MPLS labels of one packet
 
@@ -44,6 +46,8 @@ def step_over_link(packet: Record, data: Bytes, start: int, end: int, link: int)
         return _by_version(data, start + 4, end)
     if link == 12 or link == 14 or link == 101 or link == 228 or link == 229:
         return _by_version(data, start, end)
+    if link == NOT_AN_IP_LINK:
+        return -1, NO_IP
     return -1, UNKNOWN_LINK_TYPE if link >= 0 else UNKNOWN_INTERFACE
 
 

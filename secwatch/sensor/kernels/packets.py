@@ -119,8 +119,8 @@ def choose(
         if time < since or time > until:
             continue
         if not any_packet:
-            offset, captured = index.offsets[number], index.captured[number]
-            if decode(state, data, offset, captured, index.wire[number], index.links[number]) != GOOD:
+            offset, captured, wire = index.offsets[number], index.captured[number], index.wire[number]
+            if decode(state, data, offset, captured, wire, index.links[number], index.vlans[number]) != GOOD:
                 continue
             if not _fits(state.packet[0], wish):
                 continue

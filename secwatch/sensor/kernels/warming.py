@@ -14,8 +14,9 @@ from secwatch.sensor.kernels.columns import (
 )
 from secwatch.sensor.kernels.index import index_pcap, index_pcapng, new_index
 from secwatch.sensor.kernels.packets import SUMS, WISH_SIZE, choose, write_blocks
+from secwatch.sensor.kernels.ring import index_ring
 from secwatch.sensor.kernels.state import new_state
-from secwatch.sensor.kernels.track import flush, track
+from secwatch.sensor.kernels.track import flush, tick, track
 
 
 def run_all() -> None:
@@ -28,7 +29,9 @@ def run_all() -> None:
     data = np.zeros(256, np.uint8)
     index_pcap(data, 0, 0, index)
     index_pcapng(data, 0, 0, index)
+    index_ring(data, 0, 0, 1, index)
     track(state, data, index, 0, 0)
+    tick(state, 0)
     flush(state)
     offsets = np.zeros(3, np.int32)
     none = np.zeros(2, np.int64)
