@@ -74,9 +74,17 @@ class Application:
         """Use this language from here on, if one is given (a command's own --lang)."""
         self._language = language or self._language
 
+    def reload_settings(self) -> Settings:
+        """Read the configuration anew and return it; what this object holds stays as it was."""
+        return load(self.place, self.configuration)
+
     @cached_property
     def database(self) -> Database:
         """The database, migrated."""
+        return self.open_database()
+
+    def open_database(self) -> Database:
+        """Open a connection of one's own to the database, for another thread."""
         from backup.ledger import MIGRATIONS as LEDGER
         from secwatch.store.migrations import MIGRATIONS as STORE
         from secwatch.system.database import open_database
@@ -94,6 +102,12 @@ class Application:
     def ownership(self) -> Ownership:
         """The registry, ready to be asked who owns what."""
         return Ownership(self.organisations)
+
+    def load_ownership(self, database: Database) -> Ownership:
+        """Return the registry as it is now, read by that connection."""
+        from secwatch.store import organisations
+
+        return Ownership(organisations.every(database))
 
     def resolve(self, path: str) -> Path:
         """Return a path of the configuration: relative ones start at the workspace."""

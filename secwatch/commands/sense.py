@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from secwatch.commands import sense_live
 from secwatch.commands.application import Application, Group, language_option, output_options, pass_application
 from secwatch.commands.sense_show import show_packets
 from secwatch.core.durations import in_words
@@ -55,6 +56,7 @@ def command() -> None:
       secwatch sense read office.pcap
       zcat old.pcap.gz | secwatch sense read -
       secwatch sense show office.pcap --limit 20
+      sudo secwatch sense live -i eth1 --user secwatch
     """
 
 
@@ -109,6 +111,7 @@ def read(application: Application, files: tuple[str, ...], again: bool, flows_on
 
 
 command.add_command(show_packets)
+command.add_command(sense_live.live)
 
 
 def as_data(summary: ReadSummary) -> dict[str, Any]:

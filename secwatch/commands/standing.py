@@ -17,6 +17,7 @@ from secwatch.system.metrics import Metric
 if TYPE_CHECKING:
     from backup.overview import JobStatus
     from secwatch.commands.application import Application
+    from secwatch.commands.sensing import Sensing
     from secwatch.pipeline.retention import Fullness
 
 # Alerts older than this no longer say how things stand now; the bulletin's week is the same length.
@@ -53,6 +54,7 @@ class Standing:
     silent_after: timedelta
     waiting: int
     lake: Fullness
+    sensing: Sensing
 
     @property
     def reasons(self) -> Sequence[tuple[Grade, Text]]:
@@ -79,6 +81,8 @@ class Standing:
         elif self.now - self.last_packet > self.silent_after:
             age = in_words((self.now - self.last_packet).total_seconds())
             found.append((Grade.URGENT, Text(f"网络监测已中断 {age}", f"the sensor has been blind for {age}")))
+        for urgent, text in self.sensing.reasons():
+            found.append((Grade.URGENT if urgent else Grade.ATTENTION, text))
         if self.waiting:
             zh = f"{self.waiting} 类告警尚未形成预警：secwatch warn draft"
             en = f"{self.waiting} kinds of alerts are in no warning yet: secwatch warn draft"
@@ -99,6 +103,7 @@ class Standing:
             "grade": self.grade.name.lower(),
             "reasons": [{"grade": grade.name.lower(), "zh": text.zh, "en": text.en} for grade, text in self.reasons],
             "last_packet": to_text(self.last_packet) if self.last_packet else None,
+            "sensor": self.sensing.as_data(),
             "alerts": {severity.label.en: count for severity, count in self.alerts.items()},
             "warnings": {level.value: count for level, count in self.levels().items()},
             "jobs": [job.as_item() for job in self.jobs],
@@ -121,6 +126,11 @@ class Standing:
             Metric("status_timestamp_seconds", "when these metrics were written", [({}, self.now.timestamp())]),
             Metric("status_grade", "0 good, 1 attention, 2 urgent", [({}, float(self.grade))]),
             Metric("sensor_last_packet_timestamp_seconds", "time of the newest packet read", packet),
+            Metric(
+                "sensor_dropped_packets_recent",
+                "packets that live capture had no room for in 24 hours",
+                [({}, float(self.sensing.received.dropped))],
+            ),
             Metric(
                 "alerts_recent",
                 "alerts seen in the last seven days",
@@ -163,6 +173,7 @@ def _urgent(warning: EarlyWarning) -> bool:
 def gather(application: Application, now: datetime) -> Standing:
     """Return how everything stands."""
     from backup.overview import overview
+    from secwatch.commands import sensing
     from secwatch.commands.backup import selection
     from secwatch.pipeline.retention import measure
     from secwatch.store import alerts, lake, warnings
@@ -177,5 +188,6 @@ def gather(application: Application, now: datetime) -> Standing:
         jobs=overview(database, selection.configured(application), now),
         silent_after=timedelta(seconds=seconds(application.settings.sensor.silent_after)),
         lake=measure(application.place, database, application.settings.lake, now),
+        sensing=sensing.gather(database, application.settings.sensor, now),
         waiting=len(warnings.pending_groups(database, application.settings.warn.minimum_severity)),
     )

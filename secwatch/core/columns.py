@@ -99,3 +99,18 @@ class ColumnBatch:
     rows: int
     columns: Mapping[str, ColumnData]
     nulls: Mapping[str, NDArray[numpy.bool_]] = field(default_factory=dict)
+
+
+def in_bytes(batch: ColumnBatch) -> int:
+    """Return how much memory the columns of a batch take, without the masks."""
+    total = 0
+    for data in batch.columns.values():
+        if isinstance(data, TextColumn):
+            total += data.offsets.nbytes + data.data.nbytes
+        elif isinstance(data, TextsColumn):
+            total += data.offsets.nbytes + data.values.offsets.nbytes + data.values.data.nbytes
+        elif isinstance(data, NumbersColumn):
+            total += data.offsets.nbytes + data.values.nbytes
+        else:
+            total += data.nbytes
+    return total

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import numpy
 
-from secwatch.core.columns import ColumnBatch, NumbersColumn, Table, TextColumn, TextsColumn
+from secwatch.core.columns import ColumnBatch, Table, in_bytes
 from secwatch.core.errors import SecwatchError
 from secwatch.core.tables import TABLES
 from secwatch.lake.arrow import ArrowSource
@@ -75,7 +75,7 @@ class Writer:
         pending = self._pending.setdefault(batch.table, [])
         pending.append(batch)
         rows = sum(item.rows for item in pending)
-        if rows >= self._rows_per_file or sum(_size(item) for item in pending) >= BYTES_PER_FILE:
+        if rows >= self._rows_per_file or sum(in_bytes(item) for item in pending) >= BYTES_PER_FILE:
             self._write(batch.table)
 
     def finish(self) -> tuple[Segment, ...]:
@@ -154,20 +154,6 @@ def _shares(times: NDArray[numpy.int64], table: Table) -> Iterator[_Share]:
         chosen = times[~numpy.isin(times // DAY, kept)]
         condition = " AND ".join(f"({moment} < {day * DAY} OR {moment} >= {(day + 1) * DAY})" for day in kept.tolist())
         yield _Share(None, condition, len(chosen), int(chosen.min()), int(chosen.max()))
-
-
-def _size(batch: ColumnBatch) -> int:
-    total = 0
-    for data in batch.columns.values():
-        if isinstance(data, TextColumn):
-            total += data.offsets.nbytes + data.data.nbytes
-        elif isinstance(data, TextsColumn):
-            total += data.offsets.nbytes + data.values.offsets.nbytes + data.values.data.nbytes
-        elif isinstance(data, NumbersColumn):
-            total += data.offsets.nbytes + data.values.nbytes
-        else:
-            total += data.nbytes
-    return total
 
 
 def explain(error: duckdb.Error, directory: Path) -> SecwatchError:

@@ -20,8 +20,8 @@ from pathlib import Path
 from secwatch.core.errors import SecwatchError
 from secwatch.lake.layout import UNFINISHED, day_number, directory_of, remove_unfinished, sync
 from secwatch.lake.merge import ROWS_PER_MERGED, Merged, Source, merge
-from secwatch.pipeline.read import LOCK
 from secwatch.pipeline.tidy import reading, tidy
+from secwatch.pipeline.turns import LOCK
 from secwatch.store import lake as store
 from secwatch.store.lake_files import HeldFile, Part, forget, held
 from secwatch.system import lock

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from secwatch.core.errors import Refused
-from secwatch.pipeline.read import LOCK
 from secwatch.pipeline.retention import measure
 from secwatch.pipeline.tidy import tidy
+from secwatch.pipeline.turns import LOCK
 from secwatch.store.lake_files import HeldFile, forget, forget_spent_inputs, held
 from secwatch.system import lock
 from secwatch.system.database import Database

@@ -23,16 +23,14 @@ from secwatch.pipeline.conveyor import convey
 from secwatch.pipeline.identity import beginnings, hint_of, is_one_of
 from secwatch.pipeline.retention import watch
 from secwatch.pipeline.tidy import tidy
+from secwatch.pipeline.turns import hold_lake
 from secwatch.sensor.reader import FlowReader, SensorCounters, SensorSettings
 from secwatch.store import alerts, backlog
 from secwatch.store import lake as store
-from secwatch.system import lock
 from secwatch.system.database import Database
 from secwatch.system.paths import Place, prepare
 from secwatch.system.settings import Sensor, Settings
 
-LOCK = "lake"
-LOCK_PATIENCE_SECONDS = 2.0
 OnProgress = Callable[[str, int, int | None], None]
 
 
@@ -119,7 +117,7 @@ def read_inputs(
     results: list[InputResult] = []
     sensor = sensor_settings(settings.sensor, flows_only=flows_only)
     evaluator = Evaluator(place.lake, database, ownership, settings.detect)
-    with lock.hold(place.runtime, LOCK, wait_seconds=LOCK_PATIENCE_SECONDS):
+    with hold_lake(place):
         tidy(place, database)
         known = catalogue.load(place)
         definitions = known.enabled(settings.detect)
@@ -166,7 +164,7 @@ def reevaluate(
     Raise Locked if another run is writing.
     """
     evaluator = Evaluator(place.lake, database, ownership, settings.detect)
-    with lock.hold(place.runtime, LOCK, wait_seconds=LOCK_PATIENCE_SECONDS):
+    with hold_lake(place):
         waiting = backlog.stretches(database)
         whole = {item.id for item in definitions} if since is None and until is None else set()
         left = [stretch for stretch in waiting if stretch.detection not in whole]

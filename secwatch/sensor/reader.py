@@ -59,12 +59,16 @@ class SensorSettings:
             self.active_seconds,
         )
 
+    def timeouts(self) -> tuple[int, int, int, int, int]:
+        """Return the time-outs as the kernels have them: µs for tcp, udp, other, closed, active."""
+        tcp, udp, other, closed, active = (seconds * 1_000_000 for seconds in self._seconds())
+        return tcp, udp, other, closed, active
+
     def new_state(self) -> memory.SensorState:
         """Return an empty sensor state with these bounds."""
-        tcp, udp, other, closed, active = (seconds * 1_000_000 for seconds in self._seconds())
         event_rows = min(self.batch_rows, memory.EVENT_ROWS)
-        timeouts = (tcp, udp, other, closed, active)
-        return memory.new_state(self.max_flows, self.batch_rows, timeouts, event_rows, flows_only=self.flows_only)
+        limits = (self.max_flows, self.batch_rows, self.timeouts())
+        return memory.new_state(*limits, event_rows, flows_only=self.flows_only)
 
 
 @dataclass(frozen=True)

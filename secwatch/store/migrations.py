@@ -42,6 +42,13 @@ def lake_parts(database: Database) -> None:
         database.execute(statement)
 
 
+@MIGRATIONS(name="0006_live")
+def live(database: Database) -> None:
+    """A run of the live sensor that ended without goodbye is noticed."""
+    for statement in _LIVE.split(";\n"):
+        database.execute(statement)
+
+
 _BEGINNING = """
 CREATE TABLE organisations (
     code TEXT PRIMARY KEY,
@@ -206,3 +213,18 @@ _LAKE_PARTS = (
         WHEN NOT EXISTS (SELECT 1 FROM lake_parts WHERE path = OLD.path)
         BEGIN DELETE FROM lake_files WHERE path = OLD.path; END""",
 )
+
+# recorded_to is how far the packets are in the lake, open_since when the oldest flow began that was still open
+# then; ended_at is set by a run that ended well, missing_until by the one that found it had not.
+_LIVE = """
+CREATE INDEX inputs_lasting ON inputs (read_at) WHERE lasting = 1;
+CREATE TABLE live_runs (
+    id INTEGER PRIMARY KEY,
+    interfaces TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    recorded_to TEXT NOT NULL,
+    open_since TEXT,
+    ended_at TEXT,
+    missing_until TEXT
+) STRICT
+"""

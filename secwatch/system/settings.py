@@ -35,6 +35,8 @@ class Sensor(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     tcp_idle: Duration = "300s"
     other_idle: Duration = "60s"
     active: Duration = "30m"
+    window: Duration = "60s"
+    ring_megabytes: Annotated[int, Meta(ge=2, le=4096)] = 64
     silent_after: Duration = "24h"
 
 

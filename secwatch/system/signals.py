@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 
@@ -33,3 +36,51 @@ def _nothing(_number: int, _frame: FrameType | None) -> None:
 def _raise(number: int, _frame: FrameType | None) -> None:
     signal.signal(number, signal.SIG_DFL)
     raise Terminated(number)
+
+
+class Requests:
+    """What signals have asked a long run to do, and a descriptor that can be read when one has come."""
+
+    def __init__(self, descriptor: int):
+        self.descriptor = descriptor
+        self.stop: int | None = None
+        self.reload = False
+
+    def clear(self) -> None:
+        """Make the descriptor unreadable until the next signal."""
+        try:
+            while os.read(self.descriptor, 512):
+                pass
+        except BlockingIOError:
+            pass
+
+
+@contextmanager
+def requests() -> Iterator[Requests]:
+    """Within the block SIGTERM and SIGINT ask to stop and SIGHUP asks to reload; none of them raises.
+
+    A second request to stop ends the process at once. For the main thread only.
+    """
+    readable, writable = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    asked = Requests(readable)
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        asked.stop = number
+        signal.signal(number, signal.SIG_DFL)
+
+    def reload(_number: int, _frame: FrameType | None) -> None:
+        asked.reload = True
+
+    wanted = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: reload}
+    if signal.getsignal(signal.SIGINT) is _nothing:
+        del wanted[signal.SIGINT]  # started in the background of a shell: Ctrl-C is not meant for us
+    wake = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+    before = {number: signal.signal(number, handler) for number, handler in wanted.items()}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(wake)
+        os.close(readable)
+        os.close(writable)

@@ -1,0 +1,100 @@
+"""Runs of the live sensor: when they began, how far they have recorded, whether they ended well, what they lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from sqlite_utils import Database
+
+from secwatch.core.moments import from_text, to_text
+
+
+@dataclass(frozen=True)
+class LiveRun:
+    """One run. Packets up to recorded_to are in the lake, but for flows open then, the oldest since open_since.
+
+    ended_at is None for a run that goes on or was killed; missing_until then says, once the next run has
+    noticed, up to when nothing was recorded.
+    """
+
+    id: int
+    interfaces: str
+    started_at: datetime
+    recorded_to: datetime
+    open_since: datetime | None
+    ended_at: datetime | None
+    missing_until: datetime | None
+
+
+@dataclass(frozen=True)
+class Received:
+    """What windows of live capture have counted."""
+
+    packets: int
+    dropped: int
+    windows: int
+
+
+def begin(database: Database, interfaces: str, now: datetime) -> tuple[int, Sequence[LiveRun]]:
+    """Record that a run begins. Return its number, and the runs that turn out to have been killed.
+
+    Call it while holding the lock of the live sensor, inside a transaction: whoever else has not ended is dead.
+    """
+    killed = _select(database, "ended_at IS NULL AND missing_until IS NULL")
+    for run in killed:
+        database.execute("UPDATE live_runs SET missing_until = ? WHERE id = ?", [to_text(now), run.id])
+    row = {"interfaces": interfaces, "started_at": to_text(now), "recorded_to": to_text(now)}
+    return cast("int", database.table("live_runs").insert(row).last_pk), killed
+
+
+def advance(database: Database, number: int, recorded_to: datetime, open_since: datetime | None) -> None:
+    """Record how far a run has come. Call it in the transaction that records the window."""
+    since = to_text(open_since) if open_since else None
+    values = [to_text(recorded_to), since, number]
+    database.execute("UPDATE live_runs SET recorded_to = ?, open_since = ? WHERE id = ?", values)
+
+
+def end(database: Database, number: int, now: datetime) -> None:
+    """Record that a run has ended well."""
+    database.execute("UPDATE live_runs SET ended_at = ?, open_since = NULL WHERE id = ?", [to_text(now), number])
+
+
+def latest(database: Database) -> LiveRun | None:
+    """Return the newest run."""
+    runs = _select(database, "id = (SELECT max(id) FROM live_runs)")
+    return runs[0] if runs else None
+
+
+def gaps(database: Database, since: datetime) -> Sequence[LiveRun]:
+    """Return the runs that were killed and left a gap that ends after `since`, the oldest first."""
+    return _select(database, "missing_until >= ?", to_text(since))
+
+
+def received(database: Database, since: datetime) -> Received:
+    """Return what live capture has counted in windows recorded after `since`."""
+    (row,) = database.query(
+        "SELECT count(*) AS windows, coalesce(sum(json_extract(counters, '$.packets')), 0) AS packets,"
+        " coalesce(sum(json_extract(counters, '$.dropped')), 0) AS dropped"
+        " FROM inputs WHERE lasting = 1 AND read_at >= ?",
+        [to_text(since)],
+    )
+    return Received(row["packets"], row["dropped"], row["windows"])
+
+
+def _select(database: Database, condition: str, *values: str) -> Sequence[LiveRun]:
+    rows = database.query(f"SELECT * FROM live_runs WHERE {condition} ORDER BY id", values)  # noqa: S608 -- ours
+    return [
+        LiveRun(
+            row["id"],
+            row["interfaces"],
+            from_text(row["started_at"]),
+            from_text(row["recorded_to"]),
+            from_text(row["open_since"]) if row["open_since"] else None,
+            from_text(row["ended_at"]) if row["ended_at"] else None,
+            from_text(row["missing_until"]) if row["missing_until"] else None,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,54 @@
+"""Giving up what a process no longer needs: root, groups, capabilities. Call it before any thread is started."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+
+from secwatch.core.errors import SecwatchError, UsageProblem
+
+_SET_NO_NEW_PRIVILEGES, _AMBIENT, _AMBIENT_CLEAR_ALL = 38, 47, 4  # prctl(2)
+_CAPABILITY_VERSION = 0x20080522  # _LINUX_CAPABILITY_VERSION_3, whose masks have two words
+
+
+class _Header(ctypes.Structure):
+    """struct __user_cap_header_struct; process 0 is the caller."""
+
+    _fields_ = (("version", ctypes.c_uint32), ("process", ctypes.c_int))
+
+
+def find_user(name: str) -> pwd.struct_passwd:
+    """Return the account to become. Raise UsageProblem if there is none or we may not become it."""
+    try:
+        account = pwd.getpwnam(name)
+    except (KeyError, ValueError) as error:
+        raise UsageProblem(f"there is no user {name}", "useradd --system --home-dir /nonexistent secwatch") from error
+    if account.pw_uid == 0:
+        raise UsageProblem("--user must name a user without privileges, not root", "choose another with --user NAME")
+    if os.geteuid() not in (0, account.pw_uid):
+        raise UsageProblem(f"only root can become {name}", "leave out --user, or run it with sudo")
+    return account
+
+
+def give_up(account: pwd.struct_passwd | None) -> None:
+    """Become the user, if one is given and we are not; then keep no capability and let no child gain one.
+
+    What is open stays open. Raise SecwatchError if anything of it is still there afterwards.
+    """
+    if account is not None and os.geteuid() == 0:
+        os.setgroups(os.getgrouplist(account.pw_name, account.pw_gid))
+        os.setresgid(account.pw_gid, account.pw_gid, account.pw_gid)
+        os.setresuid(account.pw_uid, account.pw_uid, account.pw_uid)
+        os.environ.update(HOME=account.pw_dir, USER=account.pw_name, LOGNAME=account.pw_name)
+        for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+            os.environ.pop(name, None)
+    if os.geteuid() == 0:
+        return
+    library = ctypes.CDLL(None, use_errno=True)
+    library.prctl(_AMBIENT, _AMBIENT_CLEAR_ALL, 0, 0, 0)  # fails before Linux 4.3, which has none to clear
+    header, nothing = _Header(_CAPABILITY_VERSION, 0), (ctypes.c_uint32 * 6)()
+    if library.capset(ctypes.byref(header), nothing) or library.prctl(_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0):
+        raise SecwatchError(f"the privileges could not be given up: {os.strerror(ctypes.get_errno())}")
+    if os.getresuid() != (os.geteuid(),) * 3 or (account is not None and os.geteuid() != account.pw_uid):
+        raise SecwatchError("the privileges could not be given up: the user is still another one")
