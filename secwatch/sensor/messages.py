@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,8 @@ from secwatch.core.tables import TABLES
 from secwatch.sensor import gathering
 from secwatch.sensor.kernels.records import REQUEST_TEXT, RESPONSE_TEXT
 from secwatch.sensor.kernels.state import SERVICES, SensorState
-from secwatch.sensor.protocols.registry import REMEMBERING, STATELESS
-from secwatch.sensor.protocols.row import Conversation, Malformed, Parse, Row, Value
+from secwatch.sensor.protocols.registry import COUNTING, REMEMBERING, STATELESS
+from secwatch.sensor.protocols.row import Conversation, CountingConversation, Malformed, Parse, Row, Value
 
 _REMEMBERED = 16384  # distinct exchanges of one service whose rows are kept
 _CONVERSATIONS = 16384  # flows whose parsers keep a memory; the one that was silent for longest forgets
@@ -68,7 +68,10 @@ class MessageStage:
             if service in STATELESS:
                 found = self._stateless(service, STATELESS[service], request, response)
             else:
-                found = self._remembering(service, state.events[event : event + 1], request, response)
+                conversation = self._conversation(service, state.events[event : event + 1])
+                if service in COUNTING:
+                    cast(CountingConversation, conversation).counted = int(state.events["value"][event])
+                found = _ask(conversation.parse, request, response)
             if found is None:
                 self.malformed[f"malformed_{service}"] = self.malformed.get(f"malformed_{service}", 0) + 1
                 continue
@@ -94,9 +97,7 @@ class MessageStage:
             known[content] = _ask(parse, request, response)
         return known[content]
 
-    def _remembering(
-        self, service: str, record: NDArray[np.void], request: bytes, response: bytes
-    ) -> Sequence[Row] | None:
+    def _conversation(self, service: str, record: NDArray[np.void]) -> Conversation:
         key = service, gathering.flow_key(record)
         conversation = self._conversations.get(key)
         if conversation is None:
@@ -105,7 +106,7 @@ class MessageStage:
             conversation = self._conversations[key] = REMEMBERING[service]()
         else:
             self._conversations.move_to_end(key)
-        return _ask(conversation.parse, request, response)
+        return conversation
 
 
 def _ask(parse: Parse, request: bytes, response: bytes) -> Sequence[Row] | None:

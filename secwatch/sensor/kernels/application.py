@@ -6,9 +6,10 @@ import numpy as np
 
 from secwatch.sensor.kernels.collecting import begin, frame_side, open_session
 from secwatch.sensor.kernels.compiler import part
+from secwatch.sensor.kernels.conversation import take_datagram
 from secwatch.sensor.kernels.dns import plausible
 from secwatch.sensor.kernels.http import begins_head
-from secwatch.sensor.kernels.messages import FIRST_BYTES, LEAST_BYTES, recognise
+from secwatch.sensor.kernels.messages import FIRST_BYTES, LEAST_BYTES, recognise, recognise_datagram
 from secwatch.sensor.kernels.queries import take_query
 from secwatch.sensor.kernels.reads import Bytes, byte, signed
 from secwatch.sensor.kernels.records import CLIENT_HELLO_SEEN, COLLECTING, GAP, SERVER_HELLO_SEEN
@@ -28,6 +29,7 @@ from secwatch.sensor.kernels.state import (
 from secwatch.sensor.kernels.streams import read_stream
 from secwatch.sensor.kernels.tls import CLIENT_HELLO, SERVER_HELLO, is_hello
 
+_MOST_DATAGRAMS = 4  # of a flow that are looked into for its service
 _MOST_GUESSES = 12  # packets of a flow among which its service is looked for by other than HTTP, TLS and DNS
 
 
@@ -48,13 +50,38 @@ def see_udp(state: SensorState, data: Bytes, number: int, packet: Record, from_s
     if not expected:
         if source == 137 or destination == 137:
             return  # NetBIOS names look like DNS and are not
-        if flow["service"] != SERVICE_DNS and (
-            flow["source_packets"] + flow["destination_packets"] > 4 or not plausible(data, start, end)
-        ):
-            return
+        if flow["service"] != SERVICE_DNS:
+            early = flow["source_packets"] + flow["destination_packets"] <= _MOST_DATAGRAMS
+            if _take_datagram(state, data, number, packet, from_source, early):
+                return
+            if not early or not plausible(data, start, end):
+                return
     whole = end - start >= packet["payload_length"]
     if end - start < 12 or not take_query(state, data, number, signed(packet["time"]), start, end, from_source):
         state.causes[MALFORMED_DNS if whole else TRUNCATED_DNS] += 1
+
+
+@part
+def _take_datagram(
+    state: SensorState, data: Bytes, number: int, packet: Record, from_source: bool, early: bool
+) -> bool:
+    """Take a datagram of a service other than DNS, which is looked for while it is `early`; return whether it was."""
+    flow = state.flows[np.uint64(number)]
+    start, end = signed(packet["payload_start"]), signed(packet["payload_end"])
+    service = signed(flow["service"])
+    if end - start < LEAST_BYTES:
+        return False
+    if service == NO_SERVICE:
+        if not early:
+            return False
+        source, destination = signed(packet["source_port"]), signed(packet["destination_port"])
+        service = signed(recognise_datagram(data, start, end, source, destination))
+        if service == NO_SERVICE:
+            return False
+        flow["service"] = service
+    cut = end - start < packet["payload_length"]
+    take_datagram(state, number, service, data, start, end, signed(packet["time"]), from_source, cut)
+    return True
 
 
 @part

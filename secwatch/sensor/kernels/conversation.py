@@ -6,7 +6,7 @@ import numpy as np
 
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.http import is_response
-from secwatch.sensor.kernels.messages import ALONE, REQUEST, RESPONSE, role
+from secwatch.sensor.kernels.messages import ALONE, COUNTED, IGNORE, REQUEST, RESPONSE, role, role_datagram
 from secwatch.sensor.kernels.queries import take_query
 from secwatch.sensor.kernels.reads import Bytes, big16, signed
 from secwatch.sensor.kernels.records import CLIENT_HELLO_SEEN, SERVER_HELLO_SEEN
@@ -19,6 +19,7 @@ from secwatch.sensor.kernels.state import (
     SERVICE_HTTP,
     SERVICE_SSH,
     SERVICE_TLS,
+    SLOT_BYTES,
     TRUNCATED_DNS,
     SensorState,
 )
@@ -27,6 +28,7 @@ from secwatch.sensor.kernels.transactions import (
     answer_http,
     answer_message,
     answer_tls,
+    count_message,
     finish_slot,
     lone_message,
     take,
@@ -45,43 +47,86 @@ def take_message(
     from_source: bool,
     place: int,
     cut: bool,
-) -> None:
+) -> bool:
     """Take the message whose wanted bytes are data[start:end].
 
     `place` is the slot that holds exactly these bytes (`data` is `slot_data` then), or -1; it is freed or
-    becomes the waiting request. `cut`: bytes that were wanted are missing.
+    becomes the waiting request. `cut`: bytes that were wanted are missing. Return whether it can have made
+    a row, now or later.
     """
     if service == SERVICE_DNS:
         _dns(state, number, data, start, end, time, from_source, cut)
         _free(state, place)
-        return
+        return True
     if service == SERVICE_SSH:
         session = session_of(state, number)
         if session >= 0:
             note_packet(state, session, data, start, end, from_source)
         _free(state, place)
-        return
+        return True
     if service == SERVICE_HTTP:
         if is_response(data, start, end):
             answer_http(state, number, data, start, end, time, from_source)
             _free(state, place)
         else:
             _wait(state, number, service, 0, data, start, end, time, from_source, place, cut)
-        return
+        return True
     if service == SERVICE_TLS:
         _tls(state, number, data, start, end, time, from_source, place, cut)
-        return
+        return True
     what, key = role(service, data, start, end, from_source)
     if what == REQUEST:
         _wait(state, number, service, key, data, start, end, time, from_source, place, cut)
-        return
+        return True
+    _take_other(state, number, service, what, key, data, start, end, time, from_source, cut)
+    _free(state, place)
+    return bool(what == RESPONSE or what == ALONE)
+
+
+@part
+def take_datagram(
+    state: SensorState,
+    number: int,
+    service: int,
+    data: Bytes,
+    start: int,
+    end: int,
+    time: int,
+    from_source: bool,
+    cut: bool,
+) -> None:
+    """Take the datagram data[start:end] of a service that is known."""
+    end = min(end, start + SLOT_BYTES)
+    what, key = role_datagram(service, data, start, end, from_source)
+    if what == REQUEST:
+        _wait(state, number, service, key, data, start, end, time, from_source, signed(-1), cut)
+    else:
+        _take_other(state, number, service, what, key, data, start, end, time, from_source, cut)
+
+
+@part
+def _take_other(
+    state: SensorState,
+    number: int,
+    service: int,
+    what: int,
+    key: int,
+    data: Bytes,
+    start: int,
+    end: int,
+    time: int,
+    from_source: bool,
+    cut: bool,
+) -> None:
+    """Take a message that does not wait."""
     if what == RESPONSE:
         answer_message(state, number, service, key, data, start, end, time, from_source)
     elif what == ALONE:
         lone_message(state, number, service, data, start, end, time, from_source)
-    if cut and what != 0:
+    elif what == COUNTED:
+        count_message(state, number, service, key, from_source)
+    if cut and what != IGNORE:
         state.causes[MESSAGES_CUT] += 1
-    _free(state, place)
 
 
 @part

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.reads import Bytes, big16, big32, byte, signed
-from secwatch.sensor.kernels.smb import ALONE, IGNORE, MOST_WANTED, REQUEST, RESPONSE
+from secwatch.sensor.kernels.smb import COUNTED, IGNORE, MOST_WANTED, REQUEST, RESPONSE
 
 _HEAD = 18  # tag, length, message identifier, and the tag of the operation, at their longest
 _LARGEST = 1 << 24
@@ -121,7 +121,7 @@ def role_ldap(data: Bytes, start: int, end: int, from_source: bool) -> tuple[int
     tag, number, _ = _operation(data, start + before, end)
     if tag == _SEARCH_ENTRY:
         # In a signed buffer the end of the search can stand behind its entries.
-        return signed(ALONE) if before == 0 else signed(RESPONSE), number
+        return signed(COUNTED) if before == 0 else signed(RESPONSE), number
     return _role(tag), number
 
 

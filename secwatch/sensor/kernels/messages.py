@@ -5,8 +5,8 @@ A protocol gives four parts, in a module of its family; a line in each function 
 message at `start` is, and how many of its first bytes the parser wants: (length, wanted); (0, n) if
 n bytes must be there to know; (-1, 0) if it is not the protocol (any more). `role_…`: what the
 message is, and the number that pairs it with its counterpart. `phase_…`, where a conversation has
-stages: the stage after this message. DNS, TLS and HTTP, whose rows kernels write, are at home in
-`conversation`.
+stages: the stage after this message. Datagrams need `recognise_…` and `role_…` alone. DNS, TLS and
+HTTP, whose rows kernels write, are at home in `conversation`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from secwatch.sensor.kernels.http import begins_head, frame_http
 from secwatch.sensor.kernels.reads import Bytes, big16
 from secwatch.sensor.kernels.ssh import ends_plain, frame_ssh, recognise_ssh
 from secwatch.sensor.kernels.state import (
-    NO_SERVICE,
     SERVICE_DNS,
     SERVICE_HTTP,
     SERVICE_SSH,
@@ -25,8 +24,15 @@ from secwatch.sensor.kernels.state import (
 )
 from secwatch.sensor.kernels.tls import CLIENT_HELLO, SERVER_HELLO, is_hello
 from secwatch.sensor.kernels.tls_server import frame_client, frame_server
+from secwatch.sensor.kernels.windows_services import (
+    frame_windows,
+    recognise_windows,
+    recognise_windows_datagram,
+    role_windows,
+    role_windows_datagram,
+)
 
-IGNORE, REQUEST, RESPONSE, ALONE = range(4)
+IGNORE, REQUEST, RESPONSE, ALONE, COUNTED = range(5)
 LEAST_BYTES = 8  # of a payload that is looked at
 FIRST_BYTES = 11  # of a side that must be there to tell its service: as many as tell a hello
 
@@ -42,7 +48,7 @@ def recognise(data: Bytes, start: int, end: int, source_port: int, destination_p
         return SERVICE_SSH
     if source_port == 53 or destination_port == 53:
         return SERVICE_DNS
-    return NO_SERVICE
+    return recognise_windows(data, start, end, source_port, destination_port)
 
 
 @part
@@ -61,13 +67,28 @@ def frame(service: int, data: Bytes, start: int, end: int, from_source: bool, ph
         return length, min(length, SLOT_BYTES)
     if service == SERVICE_SSH:
         return frame_ssh(data, start, end, from_source, phase)
-    return -1, 0
+    return frame_windows(service, data, start, end, phase)
 
 
 @part
 def role(service: int, data: Bytes, start: int, end: int, from_source: bool) -> tuple[int, int]:
-    """Return (IGNORE, REQUEST, RESPONSE or ALONE; the number that pairs the message)."""
-    return IGNORE, 0
+    """Return (IGNORE, REQUEST, RESPONSE, ALONE or COUNTED; the number that pairs the message).
+
+    COUNTED adds one to the request that waits with this number, and makes no row.
+    """
+    return role_windows(service, data, start, end, from_source)
+
+
+@part
+def recognise_datagram(data: Bytes, start: int, end: int, source_port: int, destination_port: int) -> int:
+    """Return the service of a datagram of LEAST_BYTES or more but for DNS, NO_SERVICE if that is not clear."""
+    return recognise_windows_datagram(data, start, end, source_port, destination_port)
+
+
+@part
+def role_datagram(service: int, data: Bytes, start: int, end: int, from_source: bool) -> tuple[int, int]:
+    """Return what `role` returns, of a datagram."""
+    return role_windows_datagram(service, data, start, end, from_source)
 
 
 @part

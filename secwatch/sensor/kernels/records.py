@@ -121,6 +121,7 @@ SLOT = np.dtype(
         ("newer", "i4"),
         ("length", "i4"),  # bytes from the beginning on that are there
         ("sequence", "u4"),
+        ("counted", "u4"),  # messages that belong to the request that waits, and are only counted
         ("number", "u2"),
         ("kind", "u1"),
         ("islands", "u1"),  # stretches that came before the bytes in front of them

@@ -57,6 +57,7 @@ def link(state: SensorState, place: int, number: int, time: int, from_source: bo
     slot["number"] = 0
     slot["length"] = 0
     slot["islands"] = 0
+    slot["counted"] = 0
     slot["collecting"] = 0
     slot["cut"] = 0
     slot["next"] = -1

@@ -22,7 +22,7 @@ from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.conversation import note_encrypted, take_message
 from secwatch.sensor.kernels.dns import plausible
 from secwatch.sensor.kernels.http import begins_head
-from secwatch.sensor.kernels.messages import frame
+from secwatch.sensor.kernels.messages import LEAST_BYTES, frame
 from secwatch.sensor.kernels.reads import Bytes, big16, signed
 from secwatch.sensor.kernels.records import COLLECTING, FRAMED
 from secwatch.sensor.kernels.sequence import NEXT, difference
@@ -133,9 +133,10 @@ def _take_messages(
         if taken == MOST_PIPELINED:
             state.causes[PIPELINED_SKIPPED] += 1
         else:
-            taken += 1
-            set_phase(state, number, service, data, offset, offset + wanted, from_source)
-            take_message(state, number, service, data, offset, offset + wanted, time, from_source, -1, False)
+            stop = offset + wanted
+            set_phase(state, number, service, data, offset, stop, from_source)
+            if take_message(state, number, service, data, offset, stop, time, from_source, -1, False):
+                taken += 1
         if service == SERVICE_TLS:
             lose_side(state, number, from_source)  # one message of each side; the rest is not looked at
             return
@@ -163,6 +164,13 @@ def _unfinished(
         return
     if size > 0:
         frame_side(state, number, sequence + size, from_source)
+        service = signed(state.flows[np.uint64(number)]["service"])
+        own = service == SERVICE_DNS or service == SERVICE_TLS or service == SERVICE_HTTP or service == SERVICE_SSH
+        if not own and end - offset >= LEAST_BYTES:  # what is there pairs it
+            take_message(
+                state, number, service, data, offset, end, signed(packet["time"]), from_source, signed(-1), True
+            )
+            return
     else:
         lose_side(state, number, from_source)
     place = take(state, number, signed(packet["time"]), from_source, False)

@@ -89,6 +89,7 @@ def _request_row(state: SensorState, place: int) -> int:
             state.causes[MESSAGES_CUT] += 1
         row = _message_row(state, number, kind, slot["time"], client_is_source)
         if row >= 0:
+            state.events[np.uint64(row)]["value"] = slot["counted"]
             set_span(state, row, REQUEST_TEXT, state.slot_data, start, end)
     release(state, place)
     return row
@@ -160,6 +161,14 @@ def answer_message(
     set_span(state, row, RESPONSE_TEXT, data, start, end)
     if asked >= 0:
         state.events[np.uint64(row)]["round_trip"] = max(time - asked, 0)
+
+
+@part
+def count_message(state: SensorState, number: int, kind: int, key: int, from_source: bool) -> None:
+    """Add one to the waiting request of this key that the other side sent."""
+    place = find_request(state, number, kind, key, from_source)
+    if place >= 0:
+        state.slots[np.uint64(place)]["counted"] += np.uint32(1)
 
 
 @part

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
 
 from secwatch.sensor.protocols import gss, ntlm
@@ -34,7 +33,6 @@ _ANSWERS = {
 }
 _ENTRY = 0x64
 _SCOPES = ("base", "one", "sub", "children")
-_MOST_SEARCHES = 64  # searches of one connection whose entries are counted
 _MOST_MESSAGES = 4096  # of one signed buffer or datagram
 _SASL_BUFFER = 20  # bytes of length and signature before a message that is signed, not encrypted
 _KERBEROS_TOKEN = b"\x05\x04"  # which also says how much of its checksum stands there, RFC 4121 section 4.2.5
@@ -45,34 +43,25 @@ class LdapConversation:
     """One connection, or the datagrams of one pair of ports."""
 
     def __init__(self) -> None:
-        self._entries: OrderedDict[int, int] = OrderedDict()  # message identifier → entries so far
+        self.counted = 0  # entries between the request and the end, which are not handed over
         self._challenge = b""
 
     def parse(self, request: bytes, response: bytes) -> Iterator[Row]:
         """Yield a row for each operation, and one for the log-in by NTLM that a bind brings to its end."""
         answers = list(_messages(response)) if response else []
-        for number, tag, _ in answers:
-            if tag == _ENTRY:
-                self._count(number)
         asked = list(_messages(request)) if request else []
         if not asked:
             asked = [(number, 0, body) for number, tag, body in answers if tag in _ANSWERS][:1]
         for number, tag, body in asked:
-            if tag == _ENTRY:
-                self._count(number)
-                continue
             answer = next(
                 ((kind, found) for other, kind, found in answers if other == number and kind in _ANSWERS), None
             )
-            yield from self._operation(number, tag, body, answer)
+            here = sum(kind == _ENTRY for other, kind, _ in answers if other == number)
+            yield from self._operation(number, tag, body, answer, self.counted + here)
 
-    def _count(self, number: int) -> None:
-        """Count an entry of the search with this message identifier."""
-        self._entries[number] = self._entries.get(number, 0) + 1
-        if len(self._entries) > _MOST_SEARCHES:
-            self._entries.popitem(last=False)
-
-    def _operation(self, number: int, tag: int, body: Element, answer: tuple[int, Element] | None) -> Iterator[Row]:
+    def _operation(
+        self, number: int, tag: int, body: Element, answer: tuple[int, Element] | None, entries: int
+    ) -> Iterator[Row]:
         """Yield the rows of one operation; tag 0 when only the answer was seen."""
         if tag not in _OPERATIONS and not (tag == 0 and answer):
             return
@@ -86,8 +75,8 @@ class LdapConversation:
                     raise
         if answer:
             values |= _answered(answer[1])
-        if values["operation"] == "search" and (answer or number in self._entries):
-            values["entries"] = min(self._entries.pop(number, 0), 0xFFFFFFFF)
+        if values["operation"] == "search" and tag:
+            values["entries"] = entries
         yield Row("ldap", values)
         if values["operation"] == "bind":
             yield from self._log_in(body.contents if tag else b"", answer, str(values.get("result") or ""))

@@ -26,3 +26,4 @@ REMEMBERING: Mapping[str, Callable[[], Conversation]] = {
     "dce_rpc": Association,
     "ldap": LdapConversation,
 }
+COUNTING = frozenset({"ldap"})  # whose parsers are told how many messages of an exchange were only counted

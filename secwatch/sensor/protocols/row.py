@@ -38,3 +38,10 @@ class Conversation(Protocol):
     def parse(self, request: bytes, response: bytes) -> Iterable[Row]:
         """Return the rows of the next exchange."""
         ...
+
+
+class CountingConversation(Conversation, Protocol):
+    """A parser that is told, before `parse`, how many messages of the exchange were only counted: the service's
+    name is among `registry.COUNTING`."""
+
+    counted: int
