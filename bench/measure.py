@@ -13,14 +13,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+_SAMPLE_SECONDS = 0.02
+
 
 @dataclass(frozen=True)
 class Sample:
-    """One run of one process: seconds of wall clock and processor, peak resident MiB of the largest process."""
+    """One run of one process with all it starts: seconds of wall clock and processor, peak of memory in MiB.
+
+    anonymous is memory that no file stands behind (RssAnon), of the process and its children together, sampled.
+    """
 
     wall: float
     processor: float
-    peak_mebibytes: float
+    anonymous: float
 
 
 @dataclass
@@ -61,33 +66,62 @@ def _run(contender: Contender) -> Sample:
     process = subprocess.Popen(
         list(contender.arguments), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.monotonic() - started
+    anonymous = 0.0
+    while True:
+        anonymous = max(anonymous, _anonymous(process.pid))
+        ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+        wall = time.monotonic() - started
+        if ended:
+            break
+        time.sleep(_SAMPLE_SECONDS)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode not in contender.allowed_codes:
         sys.exit(f"{contender.name} ended with {process.returncode}: {' '.join(contender.arguments)}")
-    return Sample(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Sample(wall, usage.ru_utime + usage.ru_stime, anonymous)
 
 
-def table(contenders: Sequence[Contender], ours: Contender, unit: str) -> str:
-    """Return the comparison as a Markdown table; a ratio above 1 means that ours is faster than that row."""
+def _anonymous(pid: int) -> float:
+    """Return the anonymous memory of a process and all below it, in MiB; nothing for what has ended."""
+    total = 0.0
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("RssAnon:"):
+                total += int(line.split()[1]) / 1024
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            total += sum(_anonymous(int(child)) for child in (task / "children").read_text().split())
+    except OSError:
+        pass
+    return total
+
+
+def table(contenders: Sequence[Contender], ours: Sequence[Contender], unit: str) -> str:
+    """Return the comparison as a Markdown table; a ratio above 1 means that ours is faster than that row.
+
+    Ratios are of wall clock, median (least to most) over the rounds, a column for each of ours.
+    """
+    names = " | ".join(f"{item.name} ÷ this" for item in ours)
     lines = [
-        f"| program | {unit}/s (median) | processor s | peak MiB | ours ÷ this | remark |",
-        "|---|---|---|---|---|---|",
+        f"| program | {unit}/s (median) | processor s | RssAnon MiB | {names} | remark |",
+        "|---|---|---|---|" + "---|" * (len(ours) + 1),
     ]
     for contender in contenders:
         processor = statistics.median(sample.processor for sample in contender.samples)
-        peak = max(sample.peak_mebibytes for sample in contender.samples)
-        ratios = [
-            (ours.work / mine.wall) / (contender.work / other.wall)
-            for mine, other in zip(ours.samples, contender.samples, strict=True)
-        ]
-        ratio = statistics.median(ratios)
-        span = f"{ratio:.2f} ({min(ratios):.2f}–{max(ratios):.2f})" if contender is not ours else "1"
+        anonymous = max(sample.anonymous for sample in contender.samples)
+        spans = " | ".join(_span(mine, contender) for mine in ours)
         lines.append(
-            f"| {contender.name} | {contender.rate:,.0f} | {processor:.2f} | {peak:.0f} | {span} | {contender.note} |"
+            f"| {contender.name} | {contender.rate:,.0f} | {processor:.1f} | {anonymous:.0f} | {spans}"
+            f" | {contender.note} |"
         )
     return "\n".join(lines)
+
+
+def _span(mine: Contender, other: Contender) -> str:
+    if mine is other:
+        return "1"
+    ratios = [
+        (mine.work / one.wall) / (other.work / two.wall) for one, two in zip(mine.samples, other.samples, strict=True)
+    ]
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
 
 
 def machine() -> str:

@@ -1,35 +1,43 @@
-"""`sense read` against nfpcapd, ndpiReader, tshark and scapy on one generated capture of 3 million packets.
+"""`sense read` against nfpcapd, ndpiReader, argus and tshark: whole processes in turn on the same long captures.
 
-usage: python -m bench.sensor [--packets N] [--rounds N]
+usage: python -m bench.sensor [--captures DIRECTORY] [--packets N] [--rounds N] [--only NAME]
+
+Three captures, made once: `mixture`, every real capture of the directory copied equally often (bench/mixture.py:
+a third of its packets begin a flow, which no network shows: the hardest case); `ordinary`, the same with attacks
+as 5 % of the packets; `synthetic`, generated traffic of departments with flows of usual length.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from bench.measure import Contender, machine, run_in_turn, table
+from bench.mixture import copies, load, write
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "bench" / "captures"
-# scapy reads some thousand packets a second: it gets a shorter capture, and its rate is compared.
-SCAPY_PACKETS = 60_000
-SCAPY = (
-    "import sys; from scapy.utils import PcapReader; import scapy.layers.l2, scapy.layers.inet, scapy.layers.inet6, "
-    "scapy.layers.dns\n"
-    "flows = {}\n"
-    "for p in PcapReader(sys.argv[1]):\n"
-    "    ip = p.payload\n"
-    "    key = (ip.fields.get('src'), ip.fields.get('dst'), getattr(ip.payload, 'sport', 0), "
-    "getattr(ip.payload, 'dport', 0))\n"
-    "    flows[key] = flows.get(key, 0) + 1\n"
-)
+SECONDS = 3000  # of the mixtures: 6,700 packets a second, what a department of some hundred endpoints sees by day
+SYNTHETIC_PACKETS = 3_000_000
+TSHARK_PACKETS = 1_000_000  # tshark needs minutes and gigabytes for more: its rate is what is compared
 
 
-def capture(packets: int) -> Path:
+def real(name: str, directory: Path, packets: int, attacks: float | None) -> tuple[Path, int]:
+    """Return a mixture of the real captures and how many packets it has, made once."""
+    path = WORK / f"{name}-{packets}.pcap"
+    templates, left_out = load(directory)
+    counts = copies(templates, packets, attacks)
+    if not path.exists():
+        print(f"making {path.name}; left out: {left_out or 'nothing'}", file=sys.stderr)
+        write(path, templates, counts, SECONDS, seed=1)
+    return path, sum(len(item.packets) * count for item, count in zip(templates, counts, strict=True))
+
+
+def synthetic(packets: int) -> tuple[Path, int]:
     """Return a generated capture with that many packets, made once."""
     path = WORK / f"synthetic-{packets}.pcap"
     if not path.exists():
@@ -37,7 +45,17 @@ def capture(packets: int) -> Path:
         make = [sys.executable, "-m", "secwatch.sensor.dissect", "synthesise", str(partial), "--seed", "1"]
         subprocess.run([*make, "--packets", str(packets)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         partial.rename(path)
-    return path
+    return path, packets
+
+
+def beginning(path: Path, packets: int) -> Path:
+    """Return a capture of the first so many packets, made once."""
+    short = path.with_name(f"{path.stem}-first-{packets}.pcap")
+    if not short.exists():
+        partial = short.with_suffix(".partial")
+        subprocess.run(["editcap", "-F", "pcap", "-r", str(path), str(partial), f"1-{packets}"], check=True)
+        partial.rename(short)
+    return short
 
 
 def _fresh(directory: Path) -> None:
@@ -45,43 +63,57 @@ def _fresh(directory: Path) -> None:
     directory.mkdir(parents=True)
 
 
-def contenders(packets: int) -> list[Contender]:
-    """Return ours first, then the peers that are installed."""
-    path = capture(packets)
-    city, flows = WORK / "city", WORK / "nfcapd"
+def contenders(path: Path, packets: int) -> list[Contender]:
+    """Return both of ours first, then the peers that are installed."""
+    city, flows, records = WORK / "city", WORK / "nfcapd", WORK / "argus"
 
     def workspace() -> None:
         shutil.rmtree(city, ignore_errors=True)
         subprocess.run([sys.executable, "cli.py", "init", str(city)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
     ours = [sys.executable, str(ROOT / "cli.py"), "-q", "-w", str(city), "sense", "read", str(path)]
+    both = f"argus -r {path} -w {records}/out; exec ra -r {records}/out -n"
+    short = min(TSHARK_PACKETS, packets)
+    cut = [] if shutil.which("tshark") is None else ["-r", str(beginning(path, short) if short < packets else path)]
     found = [
-        Contender("secwatch sense read", ours, packets, workspace, note="flows, events, Parquet, detections, alerts"),
+        Contender("everything", ours, packets, workspace, note="flows, events, Parquet, detections, alerts"),
+        Contender("flows only", [*ours, "--flows-only"], packets, workspace, note="flows, Parquet, detections"),
         Contender(
-            "nfpcapd", ["nfpcapd", "-r", str(path), "-w", str(flows), "-l", str(flows)], packets,
+            "nfpcapd", ["nfpcapd", "-r", str(path), "-l", str(flows)], packets,
             lambda: _fresh(flows), note="flows to its own file",
         ),
         Contender("ndpiReader", ["ndpiReader", "-i", str(path), "-q"], packets, note="flows, applications; no output"),
-        Contender("tshark", ["tshark", "-r", str(path), "-q", "-z", "conv,tcp"], packets, note="conversations"),
-        Contender(
-            "scapy", [sys.executable, "-c", SCAPY, str(capture(SCAPY_PACKETS))], SCAPY_PACKETS,
-            note=f"PcapReader and a dict of flows, {SCAPY_PACKETS:,} packets",
-        ),
+        Contender("argus", ["sh", "-c", both], packets, lambda: _fresh(records), note="flows to a file; ra as text"),
+        Contender("tshark", ["tshark", *cut, "-q", "-z", "conv,tcp"], short, note=f"conversations, {short:,} packets"),
     ]  # fmt: skip
-    return [item for item in found if shutil.which(item.arguments[0])]
+    return [item for item in found if shutil.which(item.name.partition(" ")[0]) or item.arguments[0] == sys.executable]
 
 
 def main() -> None:
-    """Run the comparison and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--packets", type=int, default=3_000_000)
+    """Run the comparisons and print their tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    given = os.environ.get("SECWATCH_TEST_DATA")
+    parser.add_argument("--captures", type=Path, default=Path(given) / "captures" if given else None)
+    parser.add_argument("--packets", type=int, default=20_000_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=["mixture", "ordinary", "synthetic"])
     options = parser.parse_args()
     WORK.mkdir(exist_ok=True)
-    entries = contenders(options.packets)
-    run_in_turn(entries, options.rounds)
-    print(f"{machine()}; {options.packets:,} packets, {options.rounds} rounds in turn\n")
-    print(table(entries, entries[0], "packets"))
+    print(f"{machine()}; {options.rounds} rounds in turn, after one that is not counted")
+    for name in ("mixture", "ordinary", "synthetic"):
+        if options.only not in (None, name) or (name != "synthetic" and options.captures is None):
+            continue
+        if name == "synthetic":
+            path, packets = synthetic(SYNTHETIC_PACKETS)
+        else:
+            path, packets = real(name, options.captures, options.packets, 0.05 if name == "ordinary" else None)
+        entries = contenders(path, packets)
+        run_in_turn(entries, options.rounds)
+        size = path.stat().st_size
+        print(
+            f"\n{name}: {packets:,} packets, {size / 1e9:.2f} GB\n\n{table(entries, entries[:2], 'packets')}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
