@@ -77,7 +77,7 @@ def contenders(path: Path, packets: int) -> list[Contender]:
     cut = [] if shutil.which("tshark") is None else ["-r", str(beginning(path, short) if short < packets else path)]
     found = [
         Contender("everything", ours, packets, workspace, note="flows, events, Parquet, detections, alerts"),
-        Contender("flows only", [*ours, "--flows-only"], packets, workspace, note="flows, Parquet, detections"),
+        Contender("flows only", [*ours, "--flows-only", "--no-detect"], packets, workspace, note="flows to Parquet"),
         Contender(
             "nfpcapd", ["nfpcapd", "-r", str(path), "-l", str(flows)], packets,
             lambda: _fresh(flows), note="flows to its own file",

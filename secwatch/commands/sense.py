@@ -37,6 +37,8 @@ _LABELS = {
 
 _NO_EVENTS = Text("仅网络流：不解析载荷，无协议事件", "flows only: no payload was looked into, no protocol events")
 
+_PUT_OFF = Text("检测留待下次运行", "the detections are left to the next run")
+
 # How a file can be damaged; the sensor counts these beside the packets it cannot decode.
 _DAMAGE = {
     "truncated_file": "ends in the middle of a packet",
@@ -64,10 +66,13 @@ def command() -> None:
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--again", is_flag=True, help="Read inputs anew that were read before, and replace what they gave.")
 @click.option("--flows-only", is_flag=True, help="Look into no payload: flows, and no protocol events. Fast.")
+@click.option("--no-detect", is_flag=True, help="Leave the detections to the next run, or to `secwatch detect run`.")
 @language_option
 @output_options
 @pass_application
-def read(application: Application, files: tuple[str, ...], again: bool, flows_only: bool, output: Output) -> int:
+def read(
+    application: Application, files: tuple[str, ...], again: bool, flows_only: bool, no_detect: bool, output: Output
+) -> int:
     """Read capture files (pcap, pcapng; plain, gzip, zstd; - for standard input).
 
     Flows and protocol events go into the lake, the detections look at what is new, and what they
@@ -90,6 +95,7 @@ def read(application: Application, files: tuple[str, ...], again: bool, flows_on
             files,
             again=again,
             flows_only=flows_only,
+            detect=not no_detect,
             on_progress=lambda path, done, total: line.update(done, total, Path(path).name),
             now=lambda: datetime.now(UTC),
         )
@@ -105,7 +111,7 @@ def read(application: Application, files: tuple[str, ...], again: bool, flows_on
     for problem in (*summary.problems, *(text for item in summary.inputs for text in item.problems)):
         note(f"secwatch: not evaluated: {problem}")
     tell = show if summary.alerts else announce
-    data = as_data(summary) | {"flows_only": flows_only}
+    data = as_data(summary) | {"flows_only": flows_only, "detections_put_off": no_detect}
     tell(output, data, *_renderables(summary, data, application))
     return ExitCode.INCOMPLETE if summary.incomplete or any(damaged.values()) else ExitCode.DONE
 
@@ -152,7 +158,8 @@ def _renderables(summary: ReadSummary, data: dict[str, Any], application: Applic
     rows.extend((_LABELS[name].to(language), f"{data[name]:,}") for name in ("not_ip", "dropped") if data[name])
     malformed = Text("异常", "malformed").to(language)
     rows.extend((f"{malformed} {cause}", f"{count:,}") for cause, count in data["malformed"].items())
-    rows.append((_LABELS["alerts"].to(language), f"{data['alerts']:,}"))
+    put_off = data["detections_put_off"]
+    rows.append((_LABELS["alerts"].to(language), _PUT_OFF.to(language) if put_off else f"{data['alerts']:,}"))
     rows.append((_LABELS["seconds"].to(language), in_words(summary.seconds)))
     shown: list[Any] = [table(None, ["", ""], rows, show_header=False)]
     if summary.alerts:

@@ -47,6 +47,13 @@ class Evaluator:
             files.setdefault(table, []).extend(group)
         return self._sweep(files, definitions, first, last, fresh_after)
 
+    def put_off(self, definitions: Sequence[Definition], segments: Sequence[Segment]) -> evaluate.Outcome:
+        """Leave segments that are not recorded yet to the next run: `record` keeps what it has to look at."""
+        tables = {segment.table for segment in segments}
+        first = min((segment.first_time for segment in segments), default=0)
+        waiting = [item.id for item in definitions if tables.intersection(item.header.consumes)]
+        return evaluate.Outcome(unfinished=dict.fromkeys(waiting, first))
+
     def over_recorded(
         self, definitions: Sequence[Definition], since: int | None, until: int | None
     ) -> tuple[evaluate.Outcome, int]:
@@ -71,14 +78,17 @@ class Evaluator:
         opened: list[int] = []
         updated: list[int] = []
         problems: list[str] = []
+        together: dict[tuple[int, int], list[backlog.Stretch]] = {}
         for stretch in waiting:
-            if stretch.detection not in known:
-                continue
-            item = known[stretch.detection]
-            outcome, _ = self.over_recorded([item], stretch.first_time, stretch.last_time)
+            if stretch.detection in known:
+                together.setdefault((stretch.first_time, stretch.last_time), []).append(stretch)
+        for (first_time, last_time), stretches in sorted(together.items()):
+            items = [known[stretch.detection] for stretch in stretches]
+            outcome, _ = self.over_recorded(items, first_time, last_time)
             with self.database.atomic():
-                backlog.remove(self.database, stretch)
-                changes = self.record(outcome, stretch.last_time, now)
+                for stretch in stretches:
+                    backlog.remove(self.database, stretch)
+                changes = self.record(outcome, last_time, now)
             opened.extend(changes.opened)
             updated.extend(changes.updated)
             problems.extend(outcome.problems)

@@ -101,6 +101,7 @@ def read_inputs(
     *,
     again: bool = False,
     flows_only: bool = False,
+    detect: bool = True,
     on_progress: OnProgress | None = None,
     now: Callable[[], datetime],
 ) -> ReadSummary:
@@ -109,9 +110,10 @@ def read_inputs(
     An input whose very bytes were read before adds nothing; with `again` it is read anew and replaces
     what it gave; so does one that begins with the whole content of inputs read before, compressed or not:
     a capture that has grown. With flows_only no payload is looked into: there are no events, and only
-    detections over flows see anything; reading the input without it later replaces what it gave. An input
-    that fails does not stop the others. `on_progress` gets the path and how many of its bytes are done, of
-    how many if that is known. Raise Locked if another run is writing.
+    detections over flows see anything; reading the input without it later replaces what it gave. Without
+    `detect` the next run evaluates what this one brings. An input that fails does not stop the others.
+    `on_progress` gets the path and how many of its bytes are done, of how many if that is known. Raise
+    Locked if another run is writing.
     """
     started = time.monotonic()
     results: list[InputResult] = []
@@ -122,8 +124,8 @@ def read_inputs(
         known = catalogue.load(place)
         definitions = known.enabled(settings.detect)
         # In order of time, so that counts are exact: an alert that is stated later counts nothing earlier.
-        resumed, problems = evaluator.resume(definitions, backlog.stretches(database), now())
-        reading = _Reading(evaluator, sensor, definitions, now)
+        resumed, problems = evaluator.resume(definitions, backlog.stretches(database) if detect else (), now())
+        reading = _Reading(evaluator, sensor, definitions, detect, now)
         for path in paths:
             try:
                 results.append(reading.read(path, again, on_progress))
@@ -186,6 +188,7 @@ class _Reading:
     evaluator: Evaluator
     sensor: SensorSettings
     definitions: Sequence[Definition]
+    detect: bool
     now: Callable[[], datetime]
 
     @property
@@ -220,17 +223,8 @@ class _Reading:
                 writer.discard()
                 return InputResult(path, "known", seconds=time.monotonic() - started)
             times = (self.now(), counters.first_time, counters.last_time)
-            read = store.ReadInput(
-                reader.identity,
-                hint,
-                path,
-                *times,
-                asdict(counters),
-                content.head,
-                content.length,
-                content.tag,
-                self.flows_only,
-            )
+            name, told = (reader.identity, hint, path), (content.head, content.length, content.tag)
+            read = store.ReadInput(*name, *times, asdict(counters), *told, flows_only=self.flows_only)
             changed, problems = self._detect(read, writer.finish(), same, grown)
         return _result(path, counters, changed, problems, len(grown), time.monotonic() - started)
 
@@ -245,7 +239,10 @@ class _Reading:
         database = self.evaluator.database
         replaced = sorted({*same, *(item.id for item in grown)})
         counted_to = 0 if same else max((item.last_time or 0 for item in grown), default=0)
-        outcome = self.evaluator.over_new(self.definitions, segments, replaced, counted_to)
+        if self.detect:
+            outcome = self.evaluator.over_new(self.definitions, segments, replaced, counted_to)
+        else:
+            outcome = self.evaluator.put_off(self.definitions, segments)
         produced = [store.RecordedFile(**asdict(segment)) for segment in segments]
         last = max((segment.last_time for segment in segments), default=0)
         with database.atomic():

@@ -35,11 +35,11 @@ class City:
         self.place: Place = workspace_at(directory)
         self.database: Database = open_database(self.place.database, (MIGRATIONS,))
 
-    def read(self, *paths: Path, again: bool = False, flows_only: bool = False) -> ReadSummary:
+    def read(self, *paths: Path, again: bool = False, flows_only: bool = False, detect: bool = True) -> ReadSummary:
         """Read captures."""
         names = [str(path) for path in paths]
         where = (self.place, Settings(), self.database, Ownership(()))
-        return read_inputs(*where, names, again=again, flows_only=flows_only, now=lambda: NOW)
+        return read_inputs(*where, names, again=again, flows_only=flows_only, detect=detect, now=lambda: NOW)
 
     @property
     def flows(self) -> int:
@@ -172,3 +172,19 @@ def test_detect_run_takes_up_what_waits(city: City, tmp_path: Path, monkeypatch:
         )
         assert backlog.stretches(city.database) == []
         assert [fact[3] for fact in city.facts()] == [300]
+
+
+def test_detections_that_were_put_off_find_the_same(city: City, tmp_path: Path) -> None:
+    paths = [write_scan(tmp_path / "early.pcap", packets=40), write_scan(tmp_path / "late.pcap", packets=40, every=2.0)]
+    at_once = City(tmp_path / "at once")
+    at_once.read(*paths)
+    summary = city.read(*paths, detect=False)
+    assert (summary.alerts, summary.incomplete, city.facts()) == ((), False, [])
+    assert city.flows == at_once.flows
+    assert backlog.stretches(city.database)
+    (known,) = city.read(paths[0], detect=False).inputs
+    assert (known.result, city.facts()) == ("known", [])
+    resumed = city.read(paths[0])
+    assert resumed.alerts
+    assert not backlog.stretches(city.database)
+    assert city.facts() == at_once.facts()
