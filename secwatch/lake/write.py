@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 ROWS_PER_FILE = 500_000
 BYTES_PER_FILE = 96 << 20
 WRITER_MEMORY = "512MB"
+# Level 1 instead of DuckDB's 3: a fifth less time for one byte of two hundred more (measured on 524,232 flows).
+_FORMAT = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
 # A capture spans a day or two; one that claims many is damaged or lies, and must not make a file for each.
 MAX_DAYS = 32
 
@@ -114,7 +116,9 @@ class Writer:
             relation = self._connection.from_arrow(source)
             if share.condition:
                 relation = relation.filter(share.condition)
-            relation.write_parquet(str(partial), compression="zstd")
+            target = str(partial).replace("'", "''")
+            # The target is quoted; nothing else comes from outside.
+            relation.query("rows", f"COPY (SELECT * FROM rows) TO '{target}' ({_FORMAT})")  # noqa: S608
             sync(partial)
             partial.rename(path)
         except duckdb.Error as error:
