@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.measure import machine
-from bench.sensor import ROOT, capture
+from bench.sensor import ROOT, synthetic
 
 STEADY_RATE = 100_000
 STEADY_SECONDS = 30
@@ -200,7 +200,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--pcapy", metavar="PYTHON")
     options = parser.parse_args()
-    path = capture(options.packets)
+    path, _ = synthetic(options.packets)
     everyone = contenders(options.pcapy)
     with network() as net:
         for number in range(options.rounds):
