@@ -143,6 +143,7 @@ def measure(net: Network, contender: Contender, path: Path, *options: str) -> Sa
             time.sleep(4)
         before = _processor(process.pid)
         sent, sending = net.replay(path, *options)
+        _known_children[0] = _children()  # the sender's time is not the program's
         time.sleep(SETTLE_SECONDS)
         process.send_signal(signal.SIGINT)
         out, errors = process.communicate(timeout=300)
