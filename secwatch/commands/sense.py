@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +14,7 @@ from secwatch.core.durations import in_words
 from secwatch.core.errors import ExitCode, UnreadableInput
 from secwatch.core.escape import visible
 from secwatch.core.model import Text
-from secwatch.system.console import Output, announce, note, progress, show, table
+from secwatch.system.console import Output, announce, note, show, table
 
 if TYPE_CHECKING:
     from secwatch.pipeline.read import ReadSummary
@@ -30,6 +28,7 @@ _LABELS = {
     "flows": Text("网络流", "flows"),
     "flows_only": Text("方式", "mode"),
     "not_ip": Text("非 IP 报文", "packets that are not IP"),
+    "retransmissions": Text("TCP 重传", "TCP retransmissions"),
     "dropped": Text("丢失报文", "packets dropped"),
     "alerts": Text("告警 (新增或更新)", "alerts opened or added to"),
     "seconds": Text("用时", "time"),
@@ -65,40 +64,40 @@ def command() -> None:
 @command.command(epilog=EXIT_CODES)
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--again", is_flag=True, help="Read inputs anew that were read before, and replace what they gave.")
+@click.option("--follow", is_flag=True, help="Of one directory: go on with what comes until stopped (Ctrl-C, SIGTERM).")
 @click.option("--flows-only", is_flag=True, help="Look into no payload: flows, and no protocol events. Fast.")
 @click.option("--no-detect", is_flag=True, help="Leave the detections to the next run, or to `secwatch detect run`.")
 @language_option
 @output_options
 @pass_application
 def read(
-    application: Application, files: tuple[str, ...], again: bool, flows_only: bool, no_detect: bool, output: Output
+    application: Application,
+    files: tuple[str, ...],
+    again: bool,
+    follow: bool,
+    flows_only: bool,
+    no_detect: bool,
+    output: Output,
 ) -> int:
-    """Read capture files (pcap, pcapng; plain, gzip, zstd; - for standard input).
+    """Read capture files (pcap, pcapng; plain, gzip, zstd; - for standard input) and directories of rotated ones.
 
     Flows and protocol events go into the lake, the detections look at what is new, and what they
     state becomes alerts. Reading the same bytes twice adds nothing. What was read with --flows-only is
     read anew, and replaced, when it is read without it.
 
+    The files of a directory (as tcpdump -G or -C writes them) are read in the order of their first packets as
+    one sequence: a flow that spans several files stays one flow.
+
     \b
     Example:
       secwatch sense read monday.pcap tuesday.pcap.gz
+      secwatch sense read /var/captures --follow
       secwatch alerts list
     """
-    from secwatch.pipeline.read import read_inputs
+    from secwatch.commands.sense_inputs import How, read_all
 
-    with progress("sense", output) as line:
-        summary = read_inputs(
-            application.place,
-            application.settings,
-            application.database,
-            application.ownership,
-            files,
-            again=again,
-            flows_only=flows_only,
-            detect=not no_detect,
-            on_progress=lambda path, done, total: line.update(done, total, Path(path).name),
-            now=lambda: datetime.now(UTC),
-        )
+    how = How(again=again, follow=follow, flows_only=flows_only, detect=not no_detect)
+    summary = read_all(application, files, output, how)
     failed = [item for item in summary.inputs if item.error]
     if failed and len(summary.inputs) == 1:
         raise UnreadableInput(failed[0].error or "", failed[0].hint)
@@ -132,6 +131,7 @@ def as_data(summary: ReadSummary) -> dict[str, Any]:
         "alert_ids": list(summary.alerts),
         "malformed": summary.totals("malformed"),
         "not_ip": summary.total("not_ip"),
+        "retransmissions": summary.total("retransmissions"),
         "dropped": summary.total("dropped"),
         "seconds": round(summary.seconds, 3),
         "inputs": inputs,
@@ -155,7 +155,8 @@ def _renderables(summary: ReadSummary, data: dict[str, Any], application: Applic
         rows.append((_LABELS["flows_only"].to(language), _NO_EVENTS.to(language)))
     rows.extend((_LABELS[name].to(language), f"{data[name]:,}") for name in ("packets", "bytes", "flows"))
     rows.extend((name, f"{count:,}") for name, count in data["events"].items())
-    rows.extend((_LABELS[name].to(language), f"{data[name]:,}") for name in ("not_ip", "dropped") if data[name])
+    few = ("not_ip", "retransmissions", "dropped")
+    rows.extend((_LABELS[name].to(language), f"{data[name]:,}") for name in few if data[name])
     malformed = Text("异常", "malformed").to(language)
     rows.extend((f"{malformed} {cause}", f"{count:,}") for cause, count in data["malformed"].items())
     put_off = data["detections_put_off"]

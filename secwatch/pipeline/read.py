@@ -50,6 +50,7 @@ class InputResult:
     events: Mapping[str, int] = field(default_factory=dict)
     malformed: Mapping[str, int] = field(default_factory=dict)
     not_ip: int = 0
+    retransmissions: int = 0
     dropped: int = 0
     alerts: tuple[int, ...] = ()
     problems: tuple[str, ...] = ()
@@ -70,7 +71,7 @@ class ReadSummary:
     resumed: tuple[int, ...] = ()
 
     def total(self, name: str) -> int:
-        """Return the sum of a number over all inputs: packets, bytes, flows, not_ip, dropped."""
+        """Return the sum of a number over all inputs: packets, bytes, flows, not_ip, retransmissions, dropped."""
         return sum(int(getattr(item, name)) for item in self.inputs)
 
     def totals(self, name: str) -> Mapping[str, int]:
@@ -284,6 +285,7 @@ def _result(
         events=dict(counters.events),
         malformed=dict(counters.malformed),
         not_ip=counters.not_ip,
+        retransmissions=counters.retransmissions,
         dropped=counters.dropped,
         alerts=tuple(sorted({*changes.opened, *changes.updated})),
         problems=problems,

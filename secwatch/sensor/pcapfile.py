@@ -67,6 +67,10 @@ class CaptureFormat:
     header_bytes: int
 
 
+class NotACapture(UnreadableInput):
+    """A file that is something else, or empty."""
+
+
 class _Compressed(io.RawIOBase):
     """The stored bytes below a decompressor: read in pieces that are tagged as they pass."""
 
@@ -128,6 +132,11 @@ class CaptureFile:
         """Bytes of the stored file read so far."""
         return self._source.bytes_read
 
+    @property
+    def compressed(self) -> bool:
+        """Whether what is read is not what is stored."""
+        return self._stream is not self._source
+
     def read_into(self, view: memoryview) -> int:
         """Fill the view as far as the capture goes; return its bytes, 0 at the end.
 
@@ -186,7 +195,7 @@ class CaptureFile:
     def _decompress(self) -> tuple[io.RawIOBase, bytes]:
         first = _read_exactly(self._source, 64)
         if not first:
-            raise UnreadableInput(f"{self._name} is empty", "check that the capture was written")
+            raise NotACapture(f"{self._name} is empty", "check that the capture was written")
         if first[:2] == b"\x1f\x8b" or first[:4] == b"\x28\xb5\x2f\xfd":
             below = io.BufferedReader(_Compressed(self._source, self._stored, first), 1 << 18)
             if first[:2] == b"\x1f\x8b":
@@ -214,13 +223,13 @@ class CaptureFile:
         (link,) = struct.unpack_from(">I" if swapped else "<I", head, 20)
         return CaptureFormat(False, swapped, nanoseconds, record_header, link & 0x03FFFFFF, 24)
 
-    def _no_capture(self, head: bytes, compressed: bool) -> UnreadableInput:
+    def _no_capture(self, head: bytes, compressed: bool) -> NotACapture:
         where = "the content of " if compressed else ""
         for magic, what, hint in _LOOKS_LIKE:
             if head.startswith(magic):
-                return UnreadableInput(f"{where}{self._name} is not a capture: it looks like {what}", hint or _HINT)
+                return NotACapture(f"{where}{self._name} is not a capture: it looks like {what}", hint or _HINT)
         text = all(32 <= value < 127 or value in b"\t\r\n\x0c" for value in head)
-        return UnreadableInput(
+        return NotACapture(
             f"{where}{self._name} is not a capture" + (": it looks like text" if text else ""),
             f"file {self.path}" if self.path != "-" else _HINT,
         )

@@ -20,7 +20,7 @@ from secwatch.sensor.kernels.link import LINK_TYPES
 from secwatch.sensor.kernels.track import flush, track
 from secwatch.sensor.pcapfile import BLOCK_BYTES, CaptureFile
 
-_CARRY_BYTES = finder.LARGEST_BLOCK + (1 << 16)  # room for a record that began in the block before
+CARRY_BYTES = finder.LARGEST_BLOCK + (1 << 16)  # room for a record that began in the block before
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class FlowReader:
         except UnreadableInput:
             self._capture.close()
             raise
-        self._state = settings.new_state()
+        self._state = self._begin(settings)
         self._spare = memory.twin(self._state)
         self._index = finder.new_index()
         self._maker = BatchMaker(self._state)
@@ -190,6 +190,9 @@ class FlowReader:
         """Return the rows of an output, a batch a table. All of them in the order they came, by one thread."""
         return self._maker.batches(output)
 
+    def _begin(self, settings: SensorSettings) -> memory.SensorState:
+        return settings.new_state()
+
     def _hand_over(self) -> memory.Output:
         output = memory.hand_over(self._state)
         self._state, self._spare = self._spare, self._state
@@ -206,6 +209,7 @@ class FlowReader:
 
     def _prepare_index(self) -> None:
         kind = self._capture.format
+        self._skip = kind.header_bytes
         self._index.file[finder.SWAPPED] = kind.swapped
         self._index.file[finder.RECORD_HEADER] = kind.record_header
         self._index.file[finder.NANOSECONDS] = kind.nanoseconds
@@ -216,18 +220,22 @@ class FlowReader:
 
         `_left` is where the consumer stopped; what lies behind it begins the next block.
         """
-        buffer = np.empty(_CARRY_BYTES + BLOCK_BYTES, np.uint8)
-        self._left = end = _CARRY_BYTES
-        skip = self._capture.format.header_bytes
+        buffer = np.empty(CARRY_BYTES + BLOCK_BYTES, np.uint8)
+        self._left = end = CARRY_BYTES
+        skip = self._skip
         while True:
-            start = _CARRY_BYTES - (end - self._left)
-            buffer[start:_CARRY_BYTES] = buffer[self._left : end]
-            free = buffer.data[_CARRY_BYTES:]
+            start = CARRY_BYTES - (end - self._left)
+            buffer[start:CARRY_BYTES] = buffer[self._left : end]
+            free = buffer.data[CARRY_BYTES:]
+            end, self._left = CARRY_BYTES, start
             size = self._capture.read_into(free)
+            while not size and self._goes_on():
+                yield buffer, start, end  # nothing new: whoever takes it may wait a moment
+                size = self._capture.read_into(free)
             if not size:
                 break
             self._capture.tag(free[:size])
-            end = _CARRY_BYTES + size
+            end = CARRY_BYTES + size
             self._left = start + skip
             skip = 0
             yield buffer, self._left, end
@@ -237,6 +245,10 @@ class FlowReader:
             self._damage[self._capture.damage] = 1
         elif end > self._left:
             self._damage["truncated_file"] = 1
+
+    def _goes_on(self) -> bool:
+        """Whether more may follow behind the end of the file."""
+        return False
 
     def _take_block(self, block: NDArray[np.uint8], start: int, end: int) -> Iterator[memory.Output]:
         reason = finder.INDEX_FULL

@@ -49,6 +49,13 @@ def live(database: Database) -> None:
         database.execute(statement)
 
 
+@MIGRATIONS(name="0007_follows")
+def follows(database: Database) -> None:
+    """Directories of rotated captures are read as one sequence, and taken up where a run stopped."""
+    for statement in _FOLLOWS.split(";\n"):
+        database.execute(statement)
+
+
 _BEGINNING = """
 CREATE TABLE organisations (
     code TEXT PRIMARY KEY,
@@ -226,5 +233,21 @@ CREATE TABLE live_runs (
     open_since TEXT,
     ended_at TEXT,
     missing_until TEXT
+) STRICT
+"""
+
+_FOLLOWS = """
+ALTER TABLE inputs ADD COLUMN directory TEXT NOT NULL DEFAULT '';
+CREATE INDEX inputs_directory ON inputs (directory, name) WHERE directory != '';
+CREATE TABLE follows (
+    directory TEXT PRIMARY KEY,
+    path TEXT NOT NULL,
+    first_time INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    done INTEGER NOT NULL,
+    input_id INTEGER NOT NULL,
+    snapshot TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    open_flows INTEGER NOT NULL
 ) STRICT
 """

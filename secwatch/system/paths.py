@@ -53,6 +53,11 @@ class Place:
         return self.state / "evidence"
 
     @property
+    def follow(self) -> Path:
+        """Open flows of directories that are read file by file."""
+        return self.state / "follow"
+
+    @property
     def detections(self) -> Path:
         """The user's own detections."""
         return self.configuration / "detections"

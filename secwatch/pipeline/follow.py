@@ -1,0 +1,277 @@
+"""Directories of rotated captures, read as one sequence: flows go on from file to file, once or as files come.
+
+Every commit is one transaction: the rows that are finished, how far the newest file is read, and which file
+holds the flows that are still open. Whatever is killed takes up there: no packet is lost, none counted twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from secwatch.core.columns import ColumnBatch, in_bytes
+from secwatch.core.errors import Locked, UnreadableInput
+from secwatch.core.ownership import Ownership
+from secwatch.detect import catalogue
+from secwatch.detect.recorded import Evaluator
+from secwatch.pipeline.followed import Ledger, sum_of
+from secwatch.pipeline.identity import hint_of, is_one_of
+from secwatch.pipeline.read import InputResult, ReadSummary, sensor_settings
+from secwatch.pipeline.retention import watch
+from secwatch.sensor.continuing import ContinuingReader
+from secwatch.sensor.kernels.state import Output, SensorState
+from secwatch.sensor.reader import SensorSettings
+from secwatch.sensor.rotation import Rotated, Rotation
+from secwatch.store import lake as store
+from secwatch.system import lock
+from secwatch.system.database import Database
+from secwatch.system.paths import Place
+from secwatch.system.settings import Settings
+
+POLL_SECONDS = 1.0
+WINDOW_SECONDS = 60.0  # between commits of a file that grows
+PENDING_BYTES = 64 << 20  # of columns, beyond which a commit does not wait for its time
+
+
+@dataclass(frozen=True)
+class Steering:
+    """How a reading of a directory is steered: whether it waits for more, when it stops, who is told.
+
+    on_alerts gets the numbers of alerts that were opened, on_problem a sentence once.
+    """
+
+    follow: bool
+    stop: Callable[[], bool]
+    on_progress: Callable[[str, int, int | None], None]
+    on_alerts: Callable[[Sequence[int]], None]
+    on_problem: Callable[[str], None]
+    now: Callable[[], datetime]
+    window_seconds: float = WINDOW_SECONDS
+
+
+def read_directory(
+    place: Place,
+    settings: Settings,
+    database: Database,
+    ownership: Ownership,
+    directory: Path,
+    steering: Steering,
+    *,
+    again: bool = False,
+    flows_only: bool = False,
+    detect: bool = True,
+) -> ReadSummary:
+    """Read the captures of a directory in the order of their first packets, as one sequence.
+
+    What was read of it before is not read again; the newest file is taken up where it ended then, with the flows
+    that were open if that run was killed. With `again` all of it is forgotten first. A file that cannot be read
+    stops no other. With `steering.follow` this goes on until `steering.stop`; a file has ended when a newer one is
+    there. Without `detect` the next run evaluates what this one brings.
+    Raise UnreadableInput if the directory cannot be listed, Locked if another run reads it or is writing.
+    """
+    started = time.monotonic()
+    directory = directory.resolve()
+    name = hashlib.sha256(str(directory).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    with lock.hold(place.runtime, f"follow-{name}"):
+        known = catalogue.load(place)
+        evaluator = Evaluator(place.lake, database, ownership, settings.detect)
+        ledger = Ledger(place, evaluator, known.enabled(settings.detect), str(directory), detect)
+        sensor = sensor_settings(settings.sensor, flows_only=flows_only)
+        follower = _Follower(ledger, Rotation(directory), sensor, steering)
+        ledger.begin(steering.now(), again=again)
+        follower.run()
+        ledger.changed.update(watch(place, database, settings, steering.now()))
+    problems = (*map(str, known.mistakes), *ledger.problems)
+    return ReadSummary(follower.results(), problems, time.monotonic() - started, tuple(sorted(ledger.changed)))
+
+
+class _Follower:
+    """One run over one directory."""
+
+    def __init__(self, ledger: Ledger, rotation: Rotation, sensor: SensorSettings, steering: Steering):
+        self._ledger = ledger
+        self._rotation = rotation
+        self._sensor = sensor
+        self._steering = steering
+        self._state: SensorState | None = None
+        self._pending: list[ColumnBatch] = []
+        self._finished: dict[tuple[str, int, int], int] = {}
+        self._fresh: set[tuple[str, int, int]] = set()
+        self._results: dict[str, InputResult] = {}
+        self._earlier: InputResult | None = None
+        self._told: set[str] = set()
+        self._committed = time.monotonic()
+
+    def run(self) -> None:
+        """Read what is there, and what comes."""
+        left = self._ledger.left
+        if left is not None and not any(self._ledger.is_current(item) for item in self._unread()):
+            self._flaw(left, f"{left} is not there any more; it had not been read to its end")
+        while not self._steering.stop():
+            waiting = self._unread()
+            # What was left in the middle goes first, whatever has come before it since.
+            waiting.sort(key=lambda item: not (self._ledger.left and self._ledger.is_current(item)))
+            if waiting:
+                try:
+                    self._read(waiting[0], len(waiting) > 1)
+                except UnreadableInput as error:
+                    self._leave(waiting[0], error)
+            elif self._steering.follow:
+                self._wait()
+            else:
+                break
+
+    def results(self) -> tuple[InputResult, ...]:
+        """Return how it went, file by file; files that could not be opened are among them."""
+        for path, words in self._rotation.unreadable.items():
+            self._flaw(path, words)
+        for words in self._rotation.strangers.values():
+            self._tell(f"left out: {words}")
+        return (*((self._earlier,) if self._earlier else ()), *self._results.values())
+
+    def _unread(self) -> list[Rotated]:
+        """The files that are there and not done, in order; what was read in earlier runs is passed over."""
+        waiting = []
+        for item in self._rotation.files():
+            size = self._finished.get(item.same)
+            if size is None and item.same not in self._fresh:
+                if self._was_read(item):
+                    self._finished[item.same] = size = item.size
+                    self._results.setdefault(item.path, InputResult(item.path, "known"))
+                else:
+                    self._fresh.add(item.same)
+            if size is None:
+                waiting.append(item)
+            elif item.size > size:
+                words = "has grown after a newer file had begun: what came later is not read; one writer, one directory"
+                self._flaw(item.path, f"{item.path} {words}")
+        return waiting
+
+    def _was_read(self, item: Rotated) -> bool:
+        ledger = self._ledger
+        if ledger.left and ledger.is_current(item):
+            return False
+        hint = hint_of(item.path)
+        known = ledger.recorded.get(item.path)
+        if known is not None and known[1] == hint:
+            return True
+        if known is not None and known[2] == item.first_time and known[1]:
+            self._flaw(item.path, f"{item.path} has grown since it was read: what came later is not read")
+            return True
+        identities = store.identities_by_hint(ledger.database, hint, self._sensor.flows_only)
+        try:
+            return is_one_of(item.path, identities, ledger.key)
+        except OSError:
+            return False
+
+    def _read(self, item: Rotated, newer: bool) -> None:
+        """Read a file to its end: for good if a newer one is there, for now at the end of the run.
+
+        newer says that there is one already: its writer writes no more into this one.
+        """
+        follow = self._steering.follow
+        started = time.monotonic()
+        with ContinuingReader(
+            item.path, settings=self._sensor, key=self._ledger.key, state=self._state, waits=follow and not newer
+        ) as reader:
+            self._ledger.open(item, reader, self._state is None)
+            if self._ledger.lost:
+                self._flaw(self._ledger.directory, self._ledger.lost)
+            stopped = self._read_on(item, reader)
+            done = not stopped and (newer or follow)
+            self._take(reader, reader.so_far())
+            if not done:
+                for output in reader.let_go():
+                    self._take(reader, output)
+            if not stopped or reader.at_end:
+                reader.finish()
+            self._commit(item, reader, done=done)
+            self._state = reader.state
+            counters = self._ledger.counters(reader)
+        self._finished[item.same] = max(item.size, reader.progress[0])
+        self._note(self._ledger.result(item.path, counters, time.monotonic() - started))
+
+    def _read_on(self, item: Rotated, reader: ContinuingReader) -> bool:
+        """Take the file as far as it goes. Return whether the run is to stop before its end."""
+        steering = self._steering
+        for output in reader.read_on():
+            if output is not None:
+                self._take(reader, output)
+                continue
+            if steering.stop():
+                return True
+            steering.on_progress(item.path, *reader.progress)
+            due = time.monotonic() - self._committed >= steering.window_seconds
+            if due or sum(map(in_bytes, self._pending)) >= PENDING_BYTES:
+                self._take(reader, reader.so_far())
+                self._commit(item, reader, done=False)
+            if reader.at_end and reader.waits:
+                if self._newer(item):
+                    reader.waits = False  # it is looked at once more: what its writer wrote last is read
+                else:
+                    self._wait()
+        return False
+
+    def _newer(self, item: Rotated) -> bool:
+        """Whether a file that comes after this one is there; this one may have been moved away or written over."""
+        waiting = self._unread()
+        places = [other.same for other in waiting]
+        if item.same in places:
+            return places[-1] != item.same
+        return any(other.first_time >= item.first_time for other in waiting)
+
+    def _take(self, reader: ContinuingReader, output: Output) -> None:
+        self._pending.extend(reader.columns(output))
+
+    def _commit(self, item: Rotated, reader: ContinuingReader, *, done: bool) -> None:
+        """Record what is pending and where we are; while another run writes, wait if there is time for that."""
+        steering = self._steering
+        while True:
+            try:
+                opened = self._ledger.commit(item, reader, self._pending, steering.now(), done=done)
+                break
+            except Locked:
+                if not steering.follow or steering.stop():
+                    raise
+                self._tell("waiting for another run that is writing")
+        self._pending = []
+        self._committed = time.monotonic()
+        if opened:
+            steering.on_alerts(opened)
+
+    def _leave(self, item: Rotated, error: UnreadableInput) -> None:
+        """Go on without a file that cannot be read, or has vanished since it was listed."""
+        self._finished[item.same] = item.size
+        self._flaw(item.path, error.message)
+        # Whatever was taken of it since the last commit does not count: the next file begins with what was kept then.
+        self._pending, self._state = [], None
+
+    def _note(self, result: InputResult) -> None:
+        """Keep how a file went; after a thousand files only their sum."""
+        self._results.pop(result.path, None)
+        self._results[result.path] = result
+        if len(self._results) > 1000:
+            oldest = self._results.pop(next(iter(self._results)))
+            self._earlier = sum_of(self._earlier, oldest)
+
+    def _flaw(self, path: str, words: str) -> None:
+        """Keep, once, what could not be read; it is told at the end, and at once where that may be far away."""
+        if words not in self._told:
+            self._note(InputResult(path, "unreadable", words))
+            if self._steering.follow:
+                self._tell(words)
+            self._told.add(words)
+
+    def _tell(self, words: str) -> None:
+        if words not in self._told:
+            self._told.add(words)
+            self._steering.on_problem(words)
+
+    def _wait(self) -> None:
+        until = time.monotonic() + POLL_SECONDS
+        while not self._steering.stop() and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, 0.1))
