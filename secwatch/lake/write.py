@@ -81,9 +81,10 @@ class Writer:
             self._write(batch.table)
 
     def finish(self) -> tuple[Segment, ...]:
-        """Write what is left, make all of it durable, and return every segment."""
+        """Write what is left, make all of it durable, and return every segment; nothing can follow."""
         for table in list(self._pending):
             self._write(table)
+        self._connection.close()
         days = {(self._lake / segment.path).parent for segment in self._segments}
         for directory in sorted({*days, *(day.parent for day in days)} | ({self._lake} if days else set())):
             sync(directory)

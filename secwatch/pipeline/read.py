@@ -214,17 +214,18 @@ class _Reading:
                         on_progress(path, *reader.progress)
 
                 convey(reader, writer.add, say)
-                counters, content = reader.counters, reader.content
+                counters, content, identity = reader.counters, reader.content, reader.identity
+            del reader  # its tables of flows are not to lie beside the memory that detections need
             begun = beginnings(path, content, similar)
             grown = [item for item in begun if item.length < content.length]
             same = {item.id: item.flows_only for item in begun if item.length == content.length}
-            same.update(store.inputs_by_identity(database, reader.identity))
+            same.update(store.inputs_by_identity(database, identity))
             # What was read for its flows only is read anew when more is wanted.
             if not again and any(self.flows_only or not less for less in same.values()):
                 writer.discard()
                 return InputResult(path, "known", seconds=time.monotonic() - started)
             times = (self.now(), counters.first_time, counters.last_time)
-            name, told = (reader.identity, hint, path), (content.head, content.length, content.tag)
+            name, told = (identity, hint, path), (content.head, content.length, content.tag)
             read = store.ReadInput(*name, *times, asdict(counters), *told, flows_only=self.flows_only)
             changed, problems = self._detect(read, writer.finish(), same, grown)
         return _result(path, counters, changed, problems, len(grown), time.monotonic() - started)
