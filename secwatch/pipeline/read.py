@@ -208,12 +208,7 @@ class _Reading:
             with FlowReader(path, settings=self.sensor, key=key) as reader:
                 similar = store.contents(database, reader.head)
                 reader.expect([item.length for item in similar])
-
-                def say() -> None:
-                    if on_progress is not None:
-                        on_progress(path, *reader.progress)
-
-                convey(reader, writer.add, say)
+                convey(reader, writer.add, _teller(on_progress, path, reader))
                 counters, content, identity = reader.counters, reader.content, reader.identity
             del reader  # its tables of flows are not to lie beside the memory that detections need
             begun = beginnings(path, content, similar)
@@ -251,6 +246,10 @@ class _Reading:
             store.remove_inputs(database, replaced)
             store.add_input(database, read, produced)
             return self.evaluator.record(outcome, last, read.read_at), outcome.problems
+
+
+def _teller(on_progress: OnProgress | None, path: str, reader: FlowReader) -> Callable[[], None]:
+    return lambda: None if on_progress is None else on_progress(path, *reader.progress)
 
 
 def sensor_settings(configured: Sensor, *, flows_only: bool = False) -> SensorSettings:
