@@ -110,7 +110,7 @@ class BatchMaker:
     @property
     def malformed(self) -> Mapping[str, int]:
         """Messages that the parsers refused, by cause."""
-        return self._messages.malformed
+        return {**self._messages.malformed, **self._rows.malformed}
 
     def _ends(self, records: Records) -> dict[str, ColumnData]:
         rows = len(records)

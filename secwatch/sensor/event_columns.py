@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from secwatch.core.columns import ColumnData, NumbersColumn, TextColumn, TextsColumn
 from secwatch.sensor import gathering, names
+from secwatch.sensor.certificates import Certificates
 from secwatch.sensor.events import Fingerprints
 from secwatch.sensor.kernels import columns as kernels
 from secwatch.sensor.kernels import dns, http, tls
@@ -38,6 +41,13 @@ class EventColumns:
 
     def __init__(self) -> None:
         self._fingerprints = Fingerprints()
+        self._certificates = Certificates()
+
+    @property
+    def malformed(self) -> Mapping[str, int]:
+        """What servers sent that could not be read, by cause."""
+        count = self._certificates.malformed
+        return {"malformed_certificate": count} if count else {}
 
     def columns(
         self, state: SensorState, table: str, records: Records, rows: NDArray[np.int64]
@@ -75,7 +85,8 @@ class EventColumns:
             "ja3s": self._fingerprints.ja3(self._texts(rows, tls.JA3S_TEXT)),
             "ja4": self._fingerprints.ja4(self._texts(rows, tls.JA4_TEXT)),
         }
-        return columns, {}
+        facts, nulls = self._certificates.columns(self._texts(rows, tls.CERTIFICATE_TEXT))
+        return columns | facts, nulls
 
     def _http(self, records: Records, rows: NDArray[np.int64]) -> tuple[Columns, Nulls]:
         columns: Columns = {name: self._texts(rows, text) for name, text in _HTTP_TEXTS.items()}

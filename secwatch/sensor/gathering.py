@@ -75,3 +75,18 @@ def empty(column: Column, rows: int) -> ColumnData:
 def flow_key(record: Records) -> bytes:
     """Return what tells the flow of an event (an array of one record) from others."""
     return b"".join(record[name].tobytes() for name in _KEY)
+
+
+def of_values(column: Column, values: Sequence[object], places: NDArray[np.int64]) -> ColumnData:
+    """Return the values at these places as a column of that kind; None is an empty text or list, or 0."""
+    if column.kind is Kind.TEXT:
+        return from_choices([str(value or "") for value in values], places)
+    if column.kind in (Kind.TEXTS, Kind.NUMBERS):
+        lists = [list(value) if isinstance(value, tuple | list) else [] for value in values]
+        items, offsets = spread([len(item) for item in lists], places)
+        flat = [item for chosen in lists for item in chosen]
+        if column.kind is Kind.NUMBERS:
+            return NumbersColumn(offsets, np.array(flat, np.uint32)[items])
+        return TextsColumn(offsets, from_choices([str(item) for item in flat], items))
+    numbers: NDArray[Any] = np.array([0 if value is None else value for value in values], NUMPY[column.kind])
+    return numbers[places]

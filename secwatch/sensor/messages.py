@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from secwatch.core.columns import Column, ColumnData, Kind, NumbersColumn, TextsColumn
+from secwatch.core.columns import ColumnData
 from secwatch.core.tables import TABLES
 from secwatch.sensor import gathering
 from secwatch.sensor.kernels.records import REQUEST_TEXT, RESPONSE_TEXT
@@ -18,7 +19,7 @@ from secwatch.sensor.kernels.state import SERVICES, SensorState
 from secwatch.sensor.protocols.registry import COUNTING, REMEMBERING, STATELESS
 from secwatch.sensor.protocols.row import Conversation, CountingConversation, Malformed, Parse, Row, Value
 
-_REMEMBERED = 16384  # distinct exchanges of one service whose rows are kept
+_REMEMBERED = 4096  # distinct exchanges of one service whose rows are kept, each a few KB at most
 _CONVERSATIONS = 16384  # flows whose parsers keep a memory; the one that was silent for longest forgets
 _GIVEN = frozenset(
     ["time", "community_id", "source_address", "source_port", "destination_address", "destination_port", "transport"]
@@ -42,7 +43,7 @@ class Rows:
             if column.name in _GIVEN:
                 continue
             values = [row.get(column.name) for row in self.distinct]
-            columns[column.name] = _column(column, values, places)
+            columns[column.name] = gathering.of_values(column, values, places)
             if column.nullable:
                 nulls[column.name] = np.array([value is None for value in values], np.bool_)[places]
         return columns, nulls
@@ -53,7 +54,7 @@ class MessageStage:
 
     def __init__(self) -> None:
         self.malformed: dict[str, int] = {}
-        self._known: dict[str, dict[tuple[bytes, bytes], Sequence[Row] | None]] = {name: {} for name in STATELESS}
+        self._known: dict[str, dict[bytes, Sequence[Row] | None]] = {name: {} for name in STATELESS}
         self._conversations: OrderedDict[tuple[str, bytes], Conversation] = OrderedDict()
 
     def rows(self, state: SensorState, kind: int, events: NDArray[np.int64], arena: bytes) -> dict[str, Rows]:
@@ -90,7 +91,8 @@ class MessageStage:
 
     def _stateless(self, service: str, parse: Parse, request: bytes, response: bytes) -> Sequence[Row] | None:
         known = self._known[service]
-        content = request, response
+        # The contents themselves would be tens of MB: most never come again (transaction numbers, times).
+        content = hashlib.blake2b(len(request).to_bytes(4, "big") + request + response, digest_size=16).digest()
         if content not in known:
             if len(known) >= _REMEMBERED:
                 known.clear()
@@ -132,18 +134,3 @@ def _exchanges(state: SensorState, events: NDArray[np.int64], arena: bytes) -> I
     )
     for event, start, end, answer_start, answer_end in bounds:
         yield event, arena[start:end], arena[answer_start:answer_end]
-
-
-def _column(column: Column, values: Sequence[Value], places: NDArray[np.int64]) -> ColumnData:
-    """Return the values at these places as a column."""
-    if column.kind is Kind.TEXT:
-        return gathering.from_choices([str(value or "") for value in values], places)
-    if column.kind in (Kind.TEXTS, Kind.NUMBERS):
-        lists = [list(value) if isinstance(value, tuple | list) else [] for value in values]
-        items, offsets = gathering.spread([len(item) for item in lists], places)
-        flat = [item for chosen in lists for item in chosen]
-        if column.kind is Kind.NUMBERS:
-            return NumbersColumn(offsets, np.array(flat, np.uint32)[items])
-        return TextsColumn(offsets, gathering.from_choices([str(item) for item in flat], items))
-    numbers: NDArray[Any] = np.array([0 if value is None else value for value in values], gathering.NUMPY[column.kind])
-    return numbers[places]

@@ -6,10 +6,11 @@ import numpy as np
 
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.http import is_response
-from secwatch.sensor.kernels.messages import ALONE, COUNTED, IGNORE, REQUEST, RESPONSE, role, role_datagram
+from secwatch.sensor.kernels.messages import role, role_datagram
 from secwatch.sensor.kernels.queries import take_query
 from secwatch.sensor.kernels.reads import Bytes, big16, signed
 from secwatch.sensor.kernels.records import CLIENT_HELLO_SEEN, SERVER_HELLO_SEEN
+from secwatch.sensor.kernels.roles import ALONE, COUNTED, IGNORE, REQUEST, RESPONSE
 from secwatch.sensor.kernels.slots import base_of, fill, release, stop_collecting
 from secwatch.sensor.kernels.ssh import note_packet, note_size, session_of
 from secwatch.sensor.kernels.state import (

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.reads import Bytes, big16, big32, byte, signed
-from secwatch.sensor.kernels.smb import COUNTED, IGNORE, MOST_WANTED, REQUEST, RESPONSE
+from secwatch.sensor.kernels.roles import COUNTED, IGNORE, REQUEST, RESPONSE
+from secwatch.sensor.kernels.smb import MOST_WANTED
 
 _HEAD = 18  # tag, length, message identifier, and the tag of the operation, at their longest
 _LARGEST = 1 << 24

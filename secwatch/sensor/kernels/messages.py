@@ -13,9 +13,19 @@ from __future__ import annotations
 
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.http import begins_head, frame_http
+from secwatch.sensor.kernels.internet_services import (
+    frame_internet,
+    is_internet,
+    phase_internet,
+    recognise_internet,
+    recognise_internet_datagram,
+    role_internet,
+    role_internet_datagram,
+)
 from secwatch.sensor.kernels.reads import Bytes, big16
 from secwatch.sensor.kernels.ssh import ends_plain, frame_ssh, recognise_ssh
 from secwatch.sensor.kernels.state import (
+    NO_SERVICE,
     SERVICE_DNS,
     SERVICE_HTTP,
     SERVICE_SSH,
@@ -32,7 +42,6 @@ from secwatch.sensor.kernels.windows_services import (
     role_windows_datagram,
 )
 
-IGNORE, REQUEST, RESPONSE, ALONE, COUNTED = range(5)
 LEAST_BYTES = 8  # of a payload that is looked at
 FIRST_BYTES = 11  # of a side that must be there to tell its service: as many as tell a hello
 
@@ -48,7 +57,8 @@ def recognise(data: Bytes, start: int, end: int, source_port: int, destination_p
         return SERVICE_SSH
     if source_port == 53 or destination_port == 53:
         return SERVICE_DNS
-    return recognise_windows(data, start, end, source_port, destination_port)
+    service = recognise_internet(data, start, end, source_port, destination_port)
+    return service if service != NO_SERVICE else recognise_windows(data, start, end, source_port, destination_port)
 
 
 @part
@@ -67,6 +77,8 @@ def frame(service: int, data: Bytes, start: int, end: int, from_source: bool, ph
         return length, min(length, SLOT_BYTES)
     if service == SERVICE_SSH:
         return frame_ssh(data, start, end, from_source, phase)
+    if is_internet(service):
+        return frame_internet(service, data, start, end, from_source, phase)
     return frame_windows(service, data, start, end, phase)
 
 
@@ -76,18 +88,25 @@ def role(service: int, data: Bytes, start: int, end: int, from_source: bool) -> 
 
     COUNTED adds one to the request that waits with this number, and makes no row.
     """
+    if is_internet(service):
+        return role_internet(service, data, start, end, from_source)
     return role_windows(service, data, start, end, from_source)
 
 
 @part
 def recognise_datagram(data: Bytes, start: int, end: int, source_port: int, destination_port: int) -> int:
     """Return the service of a datagram of LEAST_BYTES or more but for DNS, NO_SERVICE if that is not clear."""
+    service = recognise_internet_datagram(data, start, end, source_port, destination_port)
+    if service != NO_SERVICE:
+        return service
     return recognise_windows_datagram(data, start, end, source_port, destination_port)
 
 
 @part
 def role_datagram(service: int, data: Bytes, start: int, end: int, from_source: bool) -> tuple[int, int]:
     """Return what `role` returns, of a datagram."""
+    if is_internet(service):
+        return role_internet_datagram(service, data, start, end, from_source)
     return role_windows_datagram(service, data, start, end, from_source)
 
 
@@ -96,4 +115,4 @@ def next_phase(service: int, data: Bytes, start: int, end: int, from_source: boo
     """Return the stage (0 to 3) of the conversation after this message."""
     if service == SERVICE_SSH and ends_plain(data, start, end):
         return phase | (1 if from_source else 2)
-    return phase
+    return phase_internet(service, data, start, end, from_source, phase)

@@ -1,3 +1,7 @@
-"""What a message is in a conversation: nothing of interest, a request, its response, or something that stands alone."""
+"""What a message is in a conversation.
 
-IGNORE, REQUEST, RESPONSE, ALONE = range(4)
+IGNORE: of no interest. REQUEST: waits for its response. RESPONSE: answers a request. ALONE: nothing answers it.
+COUNTED: belongs to a request that waits, and is only counted.
+"""
+
+IGNORE, REQUEST, RESPONSE, ALONE, COUNTED = range(5)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.reads import Bytes, big16, big32, byte, little16, little32, signed
+from secwatch.sensor.kernels.roles import ALONE, IGNORE, REQUEST, RESPONSE
 
-IGNORE, REQUEST, RESPONSE, ALONE, COUNTED = range(5)
 MOST_WANTED = 4096
 _HEAD = 124  # NetBIOS length, SMB 2 header, WRITE body and the first bytes of a DCE/RPC message
 _SESSION_REQUEST, _KEEP_ALIVE = 0x81, 0x85

@@ -1,4 +1,7 @@
-"""Finding the messages of Stratum, which miners speak with their pool: one JSON object a line."""
+"""Finding the messages of Stratum, which miners speak with their pool: one JSON object a line.
+
+The first segment must name the method; miners send their first message in one.
+"""
 
 from __future__ import annotations
 

@@ -10,9 +10,10 @@ import numpy as np
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.dns import dns_row
 from secwatch.sensor.kernels.http import is_response, request_texts, response_texts, status
-from secwatch.sensor.kernels.messages import IGNORE, LEAST_BYTES, RESPONSE, role
+from secwatch.sensor.kernels.messages import LEAST_BYTES, role
 from secwatch.sensor.kernels.reads import Bytes, signed
 from secwatch.sensor.kernels.records import COLLECTING, REQUEST_TEXT, RESPONSE_TEXT
+from secwatch.sensor.kernels.roles import IGNORE, RESPONSE
 from secwatch.sensor.kernels.rows import new_row, set_span
 from secwatch.sensor.kernels.slots import base_of, link, release, small_slots
 from secwatch.sensor.kernels.state import (

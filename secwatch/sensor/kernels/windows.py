@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.reads import Bytes, big16, big32, byte, little16, signed
-from secwatch.sensor.kernels.smb import ALONE, IGNORE, MOST_WANTED, REQUEST, RESPONSE
+from secwatch.sensor.kernels.roles import ALONE, IGNORE, REQUEST, RESPONSE
+from secwatch.sensor.kernels.smb import MOST_WANTED
 
 _TEXTS_WANTED = 2048  # of a DCE/RPC request: names and paths stand at the beginning of its data
 _SHORT = 256  # a DCE/RPC response so short is wanted whole, for the code at its end

@@ -17,7 +17,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 
 from secwatch.sensor.protocols.row import Malformed, Row, Value
-from secwatch.sensor.protocols.ssh_logins import UNKNOWN, Lengths, judge
+from secwatch.sensor.protocols.ssh_logins import Lengths, judge
 from secwatch.sensor.protocols.words import words
 
 CLIENT_BANNER, SERVER_BANNER, CLIENT_KEXINIT, SERVER_KEXINIT, SIZES = range(1, 6)
@@ -45,13 +45,9 @@ def parse(request: bytes, response: bytes) -> Iterable[Row]:
         "host_key": words(_agreed(client, server, _HOST_KEY), 128),
         "cipher": words(_agreed(client, server, _CIPHER_C), 128),
     }
-    if client and server:
-        lengths = Lengths(_agreed(client, server, _CIPHER_S), _agreed(client, server, _MAC_S))
-        verdict = judge(_sizes(records.get(SIZES, b"")), lengths, banner)
-        values |= {"authentication": verdict.outcome, "attempts": verdict.attempts}
-    else:
-        values |= {"authentication": UNKNOWN, "attempts": None}
-    return [Row("ssh", values)]
+    lengths = Lengths(_agreed(client, server, _CIPHER_S), _agreed(client, server, _MAC_S))
+    verdict = judge(_sizes(records.get(SIZES, b"")), lengths, banner)
+    return [Row("ssh", values | {"authentication": verdict.outcome, "attempts": verdict.attempts})]
 
 
 def _records(data: bytes) -> Iterator[tuple[int, bytes]]:

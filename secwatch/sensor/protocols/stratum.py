@@ -22,9 +22,11 @@ _NAMING = frozenset({"mining.authorize", "mining.submit", "eth_submitLogin", "et
 
 
 def parse(request: bytes, response: bytes) -> Iterable[Row]:
-    """Return the row of a request or notice and its answer. Raise Malformed if it is not JSON of this kind."""
+    """Return the row of a request and its answer, or of a notice, whichever of the two it is. Raise Malformed."""
     asked = _message(request) if request else {}
     answer = _message(response) if response else {}
+    if not request and "method" in answer:
+        asked, answer, response = answer, {}, b""
     method = asked.get("method")
     values: dict[str, Value] = {
         "method": clean(method, 64) if isinstance(method, str) else None,

@@ -29,7 +29,8 @@ def test_monero() -> None:
     assert row({"id": 2, "method": "submit", "params": {"id": "5f"}}, refused) == {
         "method": "submit", "accepted": False, "error": "Low difficulty share",
     }  # fmt: skip
-    assert row({"jsonrpc": "2.0", "method": "job", "params": {"blob": "00"}}) == {"method": "job"}
+    notice = {"jsonrpc": "2.0", "method": "job", "params": {"blob": "00"}}
+    assert row(notice) == row(None, notice) == {"method": "job"}
 
 
 def test_bitcoin_and_ethereum() -> None:
