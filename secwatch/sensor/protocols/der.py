@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from secwatch.sensor.protocols.octets import MOST_ITEMS
+from secwatch.sensor.protocols.octets import LONGEST_TEXT, MOST_ITEMS, bounded
 from secwatch.sensor.protocols.row import Malformed
 from secwatch.sensor.protocols.words import words
 
 SEQUENCE, INTEGER, BITS, OBJECT = 0x30, 0x02, 0x03, 0x06
 _UTC_TIME, _GENERAL_TIME, _UTF16, _UTF32 = 0x17, 0x18, 0x1E, 0x1C
-_LONGEST_NAME = 1024
 # RFC 4514, 3; RFC 5280, appendix A; RFC 2985.
 _ATTRIBUTES = {
     "2.5.4.3": "CN", "2.5.4.7": "L", "2.5.4.8": "ST", "2.5.4.10": "O", "2.5.4.11": "OU", "2.5.4.6": "C",
@@ -99,7 +98,7 @@ def name_of(name: Item) -> str:
     for relative in some(name.items()):
         values = [_attribute(pair) for pair in some(relative.items())]
         parts.append("+".join(values))
-    return ",".join(reversed(parts))[:_LONGEST_NAME]
+    return bounded(",".join(reversed(parts)))
 
 
 def some(items: Iterator[Item]) -> Iterator[Item]:
@@ -124,9 +123,9 @@ def _attribute(pair: Item) -> str:
 
 def _text(value: Item) -> str:
     if value.tag == _UTF16:
-        return words(value.content[:_LONGEST_NAME].decode("utf-16-be", "replace").encode("utf-8", "replace"))
+        return words(value.content[:LONGEST_TEXT].decode("utf-16-be", "replace").encode("utf-8", "replace"))
     if value.tag == _UTF32:
-        return words(value.content[:_LONGEST_NAME].decode("utf-32-be", "replace").encode("utf-8", "replace"))
+        return words(value.content[:LONGEST_TEXT].decode("utf-32-be", "replace").encode("utf-8", "replace"))
     return words(value.content)
 
 

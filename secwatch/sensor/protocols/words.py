@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from secwatch.core.escape import visible
+from secwatch.sensor.protocols.octets import LONGEST_TEXT, bounded
 from secwatch.sensor.protocols.row import Malformed
 
-LONGEST = 1024  # characters of one text
 
-
-def words(data: bytes, limit: int = LONGEST) -> str:
+def words(data: bytes, limit: int = LONGEST_TEXT) -> str:
     """Return the bytes as text: UTF-8, what is not and what cannot be seen as \\xNN; `limit` characters at most."""
     text = data[:limit].decode("utf-8", "surrogateescape")
     if text.isascii() and text.isprintable():
         return text
-    return visible(text, limit)[:limit]
+    return bounded(visible(text, limit)[:limit])
 
 
-def clean(text: str, limit: int = LONGEST) -> str:
+def clean(text: str, limit: int = LONGEST_TEXT) -> str:
     """Return a text that came out of hostile JSON or base64, bounded and without hidden characters."""
     text = text[:limit]
-    return text if text.isascii() and text.isprintable() else visible(text, limit)[:limit]
+    return text if text.isascii() and text.isprintable() else bounded(visible(text, limit)[:limit])
 
 
 def exactly(data: bytes, start: int, size: int) -> bytes:

@@ -59,7 +59,7 @@ def fits(row: Row) -> bool:
         assert len(texts) <= 64, name
         for text in texts:
             if isinstance(text, str):
-                assert len(text.encode()) <= 4096, name
+                assert len(text.encode()) <= 1024, name
                 assert "\x1b" not in text, name
         if kind in MOST and value is not None:
             assert isinstance(value, int), name
