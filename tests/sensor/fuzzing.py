@@ -97,6 +97,14 @@ SEEDS = [
     (1, segment(ACK, struct.pack(">H", len(REPLY)) + REPLY, port=8, service=53, answer=True)),
     (1, segment(ACK, b"GET / HTTP/1.1\r\n\r\n" * 80, port=4, sequence=500)),
     (1, ethernet(ipv4(tcp(SYN), 6), tags=[(0x8100, 1)] * 9)),
+    (1, segment(ACK, b"220-city\r\n220 FTP\r\n", answer=True, port=9, service=21)),
+    (1, segment(ACK, b"USER a\r\nPASS b\r\n", port=9, service=21)),
+    (1, segment(ACK, b"220 city ESMTP\r\n354 go\r\n", answer=True, port=10, service=25)),
+    (1, segment(ACK, b"EHLO a\r\nDATA\r\nmail\r\n.\r\nBDAT 9\r\n", port=10, service=25)),
+    (1, segment(ACK, b'{"id":7,"method":"mining.authorize","params":["a"]}\n', port=11, service=3333)),
+    (1, segment(ACK, b'{"result":{"id":9},"id":"7"}\n', answer=True, port=11, service=3333)),
+    (1, datagram(b"\1\1\6\0" + bytes(232) + b"\x63\x82\x53\x63\x35\1\1\xff", port=68, service=67)),
+    (1, datagram(b"\xc3\0\0\0\1\x08abcdefgh\0\0\x44\x9f" + b"\5" * 1190, service=443)),
 ]  # fmt: skip
 FILE = section() + interface(1, struct.pack("<HHB3xHHq", 9, 1, 0x94, 14, 8, 5)) + b"".join(
     enhanced(n << (20 + 10 * n), frame) for n, (link, frame) in enumerate(SEEDS[:5]) if link == 1
