@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tests.conftest import real_data
+import zstandard
+
+from tests.conftest import ROOT, real_data
 from tests.sensor.fuzzing import FILE, SEEDS
 
 LINKS = (1, 101, 113, 276, 0, 108, 9)
+_MADE = ROOT / "tests" / "sensor" / "captures"
 _STRETCH = 16  # packets
 _STRETCHES = 12  # of one capture
 _LONGEST = 2048  # bytes kept of a packet
@@ -86,6 +89,9 @@ def files() -> tuple[bytes, ...]:
 
 
 def _captures() -> Iterator[bytes]:
+    for path in sorted(_MADE.glob("*.pcap.zst")):
+        with zstandard.open(path, "rb") as made:
+            yield made.read()
     place = real_data()
     for path in sorted((place / "captures").glob("*.pcap*")) if place else ():
         content = Path(path).read_bytes()
