@@ -19,7 +19,7 @@ ROWS = {
     "ldap": {"ldap": 39, "ntlm": 3, "kerberos": 14},
     "rdp": {"rdp": 4, "tls": 1},
     "attacks": {"smb": 65, "ntlm": 10, "dce_rpc": 116},
-    "replication": {"dce_rpc": 19, "kerberos": 9, "ldap": 3},
+    "replication": {"dce_rpc": 19, "kerberos": 11, "ldap": 3},
 }
 
 

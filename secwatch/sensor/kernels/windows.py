@@ -94,8 +94,8 @@ def recognise_kerberos_datagram(data: Bytes, start: int, end: int, source_port: 
         return True
     if source_port != 88 and destination_port != 88:
         return False
-    length = big16(data, start + 2) + 4
-    return byte(data, start + 1) == 0x82 and length > end - start and _is_kerberos(data, start, end, length)
+    length = byte(data, start + 2) + 3 if byte(data, start + 1) == 0x81 else big16(data, start + 2) + 4
+    return length > end - start and _is_kerberos(data, start, end, length)
 
 
 @part

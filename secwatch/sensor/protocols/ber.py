@@ -6,7 +6,7 @@ An element that goes on behind the captured bytes ends where they end: what is m
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from secwatch.sensor.protocols.octets import bounded, narrow
 from secwatch.sensor.protocols.row import Malformed
@@ -14,8 +14,7 @@ from secwatch.sensor.protocols.row import Malformed
 _MOST_CHILDREN = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):
     """One element: its tag, and where its contents lie in `data`. `cut` says that they went on."""
 
     data: bytes
