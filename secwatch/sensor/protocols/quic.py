@@ -223,8 +223,11 @@ def _crypto(frames: bytes) -> Iterator[tuple[int, bytes]]:
     place = 0
     while place < len(frames):
         kind = frames[place]
+        if kind == _PADDING:
+            place = len(frames) - len(frames[place:].lstrip(b"\0"))
+            continue
         place += 1
-        if kind in (_PADDING, _PING):
+        if kind == _PING:
             continue
         if kind == _CRYPTO:
             offset, place = _number(frames, place)
