@@ -20,9 +20,10 @@ FAITHFULNESS = """# Faithfulness
 Made from `tests/sensor/differences.toml` by `make docs`; do not edit.
 
 The tests hold the rows of the sensor against what tshark (4.0) prints of the same packets and what Zeek's own
-tests store of them, for every real capture: packets and bytes, connections with packets, bytes and payload each
-way, who opened them and how they ended, DNS questions, codes and answers, ClientHellos with JA3 and JA4,
-ServerHellos, HTTP requests and answers, and the rows of Zeek's conn and http logs with state, history and
+tests store of them, for every real capture: packets and bytes; connections with packets, bytes and payload each
+way, who opened them and how they ended; DNS questions, codes, answers and their times; ClientHellos with JA3 and
+JA4, ServerHellos with JA3S, certificates; HTTP requests and answers; SSH banners and HASSH; FTP, SMTP, DHCP, SMB,
+NTLM, Kerberos and LDAP; ARP and ICMP packets; the rows of Zeek's conn, http and ssl logs with state, history and
 service. Everything is equal but what follows: each difference, and why it is one. A new difference fails the
 tests, and so does one here that is gone.
 """

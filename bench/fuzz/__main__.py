@@ -2,7 +2,7 @@
 
 usage: python -m bench.fuzz TARGET [--minutes 10] [--engine mutation|hypothesis|atheris] [--plain] [--seed N]
 
-TARGET is packets, files, finders, messages, or all. Kernels are compiled with bounds checks into an empty
+TARGET is packets, files, finders, parts, messages, or all. Kernels are compiled with bounds checks into an empty
 cache of their own, or run as plain Python (--plain, always with atheris, which follows the branches of Python
 code). atheris is no dependency: `--engine atheris --python PATH` takes an interpreter that has it beside our
 own dependencies. Real captures are used as seeds when SECWATCH_TEST_DATA names their folder. Inputs that were
@@ -29,9 +29,13 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 FINDINGS = ROOT / "bench" / "fuzz" / "findings"
 
 
+def _plain(target: str, chosen: argparse.Namespace) -> bool:
+    return chosen.plain or chosen.engine == "atheris" or TARGETS[target].plain
+
+
 def attack(target: str, chosen: argparse.Namespace, cache: str) -> tuple[int, Mapping[str, Any]]:
     """Attack one target in a process of its own, at low priority. Return its exit code and its report."""
-    plain = chosen.plain or chosen.engine == "atheris"
+    plain = _plain(target, chosen)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
     environment |= {"PYTHONPATH": str(ROOT), "SECWATCH_CACHE": cache}
     environment |= {"NUMBA_DISABLE_JIT": "1"} if plain else {"NUMBA_BOUNDSCHECK": "1"}
@@ -44,7 +48,7 @@ def attack(target: str, chosen: argparse.Namespace, cache: str) -> tuple[int, Ma
 
 def row(target: str, chosen: argparse.Namespace, code: int, report: Mapping[str, Any]) -> str:
     """Return one line of the table of results."""
-    kernels = "plain Python" if chosen.plain or chosen.engine == "atheris" else "compiled, bounds checked"
+    kernels = "plain Python" if _plain(target, chosen) else "compiled, bounds checked"
     if not report:
         return f"| {target} | {chosen.engine} | {kernels} | – | – | – | exit code {code}: see above |"
     found = "; ".join(f"{where} ({name})" for where, name in report["findings"].items()) or "none"

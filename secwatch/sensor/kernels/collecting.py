@@ -23,7 +23,7 @@ from secwatch.sensor.kernels.state import (
     Record,
     SensorState,
 )
-from secwatch.sensor.kernels.transactions import finish_slot, finish_waiting, take
+from secwatch.sensor.kernels.transactions import finish_cut, finish_waiting, take
 
 _FARTHEST = 1 << 27  # bytes that the next message can lie ahead: more is not believed
 
@@ -162,7 +162,7 @@ def _give_up(state: SensorState, number: int, packet: Record, place: int, size: 
     sequence = signed(slot["sequence"])
     _salvage(state, number, place)
     if signed(state.flows[np.uint64(number)]["seen"]) & (COLLECTING * (1 if from_source else 2)):
-        finish_slot(state, place)
+        finish_cut(state, place)
     if size > 0:
         frame_side(state, number, sequence + size, from_source)
     else:

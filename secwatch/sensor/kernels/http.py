@@ -26,6 +26,7 @@ _METHODS = np.array(
     np.int64,
 )  # fmt: skip
 _HTTP = int.from_bytes(b"HTTP", "big")
+_VERSION = np.frombuffer(b"HTTP/1.1", np.uint8)
 _HOST = np.frombuffer(b"host:", np.uint8)
 _AGENT = np.frombuffer(b"user-agent:", np.uint8)
 _TYPE = np.frombuffer(b"content-type:", np.uint8)
@@ -180,6 +181,20 @@ def _without_port(data: Bytes, start: int, end: int) -> int:
 
 
 @part
+def _without_cut_version(data: Bytes, start: int, end: int) -> int:
+    """Return where the target ends in a line that was cut: before a last word that is the beginning of HTTP/1.1."""
+    space = end - 1
+    while space > start and byte(data, space) != 32:
+        space -= 1
+    if space <= start or end - space > len(_VERSION):
+        return end
+    for place in range(space + 1, end):
+        if byte(data, place) != _VERSION[np.uint64(place - space - 1)]:
+            return end
+    return space
+
+
+@part
 def request_texts(state: SensorState, row: int, data: Bytes, start: int, end: int) -> bool:
     """Fill the row from the request in data[start:end], its head and the beginning of its body.
 
@@ -201,6 +216,8 @@ def request_texts(state: SensorState, row: int, data: Bytes, start: int, end: in
         if tail - 9 > space and byte(data, tail - 9) == 32 and big32(data, tail - 8) == _HTTP:
             last = tail - 9
             record["number"] = byte(data, tail - 3) * 10 + byte(data, tail - 1) - 528
+    if line == end and last == line:
+        last = _without_cut_version(data, space + 1, line)
     _put_value(state, row, URI_TEXT, data, space, last, False)
     seen = 0
     while line + 1 < stop:

@@ -39,7 +39,7 @@ from secwatch.sensor.kernels.state import (
     Record,
     SensorState,
 )
-from secwatch.sensor.kernels.transactions import finish_slot, take
+from secwatch.sensor.kernels.transactions import finish_cut, take
 
 _FARTHEST = 1 << 27  # bytes that the next message can lie ahead: more is not believed
 
@@ -177,4 +177,4 @@ def _unfinished(
     state.slots[np.uint64(place)]["kind"] = state.flows[np.uint64(number)]["service"]
     collect(state, place, sequence)
     add(state, place, data, offset, end, 0)
-    finish_slot(state, place)
+    finish_cut(state, place)

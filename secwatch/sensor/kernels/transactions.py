@@ -13,9 +13,9 @@ from secwatch.sensor.kernels.http import is_response, request_texts, response_te
 from secwatch.sensor.kernels.messages import LEAST_BYTES, role
 from secwatch.sensor.kernels.reads import Bytes, signed
 from secwatch.sensor.kernels.records import COLLECTING, REQUEST_TEXT, RESPONSE_TEXT
-from secwatch.sensor.kernels.roles import IGNORE, RESPONSE
+from secwatch.sensor.kernels.roles import IGNORE, REQUEST, RESPONSE
 from secwatch.sensor.kernels.rows import new_row, set_span
-from secwatch.sensor.kernels.slots import base_of, link, release, small_slots
+from secwatch.sensor.kernels.slots import base_of, link, release, small_slots, stop_collecting
 from secwatch.sensor.kernels.state import (
     FREE_LARGE,
     FREE_SLOT,
@@ -40,7 +40,7 @@ from secwatch.sensor.kernels.state import (
     Record,
     SensorState,
 )
-from secwatch.sensor.kernels.tls import SERVER_HELLO, client_hello, is_hello
+from secwatch.sensor.kernels.tls import CLIENT_HELLO, SERVER_HELLO, client_hello, is_hello
 from secwatch.sensor.kernels.tls_server import server_texts
 
 
@@ -214,6 +214,32 @@ def finish_slot(state: SensorState, place: int) -> None:
             _request_row(state, place)
             return
     release(state, place)
+
+
+@part
+def finish_cut(state: SensorState, place: int) -> None:
+    """Let a request whose rest the capture did not keep wait for its answer; write anything else as far as it came."""
+    slot = state.slots[np.uint64(place)]
+    kind = signed(slot["kind"])
+    start = base_of(state, place)
+    end = start + signed(slot["length"])
+    slot["number"] = 0
+    if kind == SERVICE_HTTP:
+        waits = end > start and not is_response(state.slot_data, start, end)
+    elif kind == SERVICE_TLS:
+        waits = is_hello(state.slot_data, start, end, CLIENT_HELLO)
+    elif kind == SERVICE_DNS or kind == SERVICE_SSH or kind == NO_SERVICE or end - start < LEAST_BYTES:
+        waits = False
+    else:
+        what, key = role(kind, state.slot_data, start, end, slot["from_source"] == 1)
+        waits = what == REQUEST
+        if waits:
+            slot["number"] = key
+    if waits:
+        slot["cut"] = 1
+        stop_collecting(state, place)
+    else:
+        finish_slot(state, place)
 
 
 @part

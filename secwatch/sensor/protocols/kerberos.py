@@ -19,7 +19,7 @@ Values = dict[str, Value]
 
 def parse(request: bytes, response: bytes) -> Iterator[Row]:
     """Yield the row of one exchange with a key distribution centre."""
-    asked, replied = _message(request), _message(response)
+    asked, replied = _message(request, _REQUESTS), _message(response, (*_REPLIES, _ERROR))
     if asked is None and replied is None:
         raise Malformed
     values: Values = {}
@@ -46,13 +46,13 @@ def application(data: bytes) -> Row:
     return Row("kerberos", values)
 
 
-def _message(data: bytes) -> Element | None:
-    """Return the message, behind its length over TCP or not; None if there is none."""
+def _message(data: bytes, tags: tuple[int, ...]) -> Element | None:
+    """Return the message, behind its length over TCP or not; None if there is none. Its tag must be one of these."""
     if not data:
         return None
     at = 4 if data[0] < 0x60 else 0  # the first byte of a length is below any application tag
     message = element(data, at, len(data))
-    if message.tag not in _REQUESTS and message.tag not in _REPLIES and message.tag != _ERROR:
+    if message.tag not in tags:
         raise Malformed
     return message
 

@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FunctionType
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import seed as hypothesis_seed
@@ -112,15 +113,29 @@ def _hypothesis(attack: Attack, target: Target, seconds: float, seed: int) -> No
 def _atheris(attack: Attack, target: Target, seconds: float, seed: int) -> None:
     """Coverage-guided, from the seeds. Needs an interpreter that has atheris, and NUMBA_DISABLE_JIT=1."""
     atheris = importlib.import_module("atheris")
+    for module in [module for name, module in sys.modules.items() if name.startswith("secwatch.sensor")]:
+        for owner in (module, *(item for item in vars(module).values() if isinstance(item, type))):
+            for function in [item for item in vars(owner).values() if isinstance(item, FunctionType)]:
+                if function.__module__ == module.__name__:
+                    atheris.instrument_func(function)
     corpus = attack.findings / f"{attack.target}-corpus"
     corpus.mkdir(exist_ok=True)
     for data in target.seeds():
         (corpus / hashlib.sha256(data).hexdigest()[:16]).write_bytes(data)
-    options = [f"-max_total_time={int(seconds)}", f"-seed={seed or 1}", "-max_len=20000", "-print_final_stats=1"]
-    options += [f"-artifact_prefix={attack.findings}/", "-rss_limit_mb=4096", "-verbosity=0"]
-    atheris.instrument_all()
-    atheris.Setup([sys.argv[0], *options, str(corpus)], attack.run)
-    atheris.Fuzz()  # ends the process itself
+    start = time.monotonic()
+    told: list[bool] = []
+
+    def one(data: bytes) -> None:
+        attack.run(data)
+        if time.monotonic() - start > seconds and not told:
+            told.append(True)
+            _report(attack, "atheris", time.monotonic() - start)
+            sys.stdout.flush()
+
+    options = [f"-seed={seed or 1}", "-max_len=20000", f"-artifact_prefix={attack.findings}/", "-rss_limit_mb=4096"]
+    options += ["-verbosity=0", f"-max_total_time={int(seconds) + 2}"]
+    atheris.Setup([sys.argv[0], *options, str(corpus)], one)
+    atheris.Fuzz()  # does not come back: libFuzzer ends the process
 
 
 ENGINES: dict[str, Callable[[Attack, Target, float, int], None]] = {
@@ -128,6 +143,12 @@ ENGINES: dict[str, Callable[[Attack, Target, float, int], None]] = {
     "hypothesis": _hypothesis,
     "atheris": _atheris,
 }
+
+
+def _report(attack: Attack, engine: str, spent: float) -> None:
+    report = {"target": attack.target, "engine": engine, "inputs": attack.inputs, "seconds": round(spent, 1)}
+    report |= {"inputs_per_second": round(attack.inputs / spent, 1), "slowest_seconds": round(attack.slowest, 3)}
+    print(json.dumps(report | {"findings": attack.found}))  # noqa: T201 - this is the program's answer
 
 
 def main() -> None:
@@ -151,9 +172,7 @@ def main() -> None:
     start = time.monotonic()
     ENGINES[chosen.engine](attack, TARGETS[chosen.target], chosen.seconds, chosen.seed)
     spent = time.monotonic() - start
-    report = {"target": attack.target, "engine": chosen.engine, "inputs": attack.inputs, "seconds": round(spent, 1)}
-    report |= {"inputs_per_second": round(attack.inputs / spent, 1), "slowest_seconds": round(attack.slowest, 3)}
-    print(json.dumps(report | {"findings": attack.found}))  # noqa: T201 - this is the program's answer
+    _report(attack, chosen.engine, spent)
     sys.exit(1 if attack.found else 0)
 
 

@@ -4,16 +4,21 @@
 that fill an array each (so nothing behind or before a packet is looked at), every packet is in a flow,
 no IP, or counted by its cause, and all memory is free in the end. `files`: a reader takes any file to
 its end or refuses it as unreadable, with the same sum. `finders`: what lies behind the end of a block
-changes nothing. `messages`: parsers of protocols give rows that fit their tables, or say Malformed.
+changes nothing. `parts`: what recognises, delimits and sorts messages of protocols keeps to its contract.
+`messages`: parsers of protocols give rows that fit their tables, or say Malformed.
 """
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pkgutil
 import random
 import struct
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +27,37 @@ import numpy as np
 from secwatch.core.columns import Column, Kind
 from secwatch.core.errors import UnreadableInput
 from secwatch.core.tables import TABLES
+from secwatch.sensor import kernels
 from secwatch.sensor.kernels import index, state, track
+from secwatch.sensor.kernels.roles import COUNTED
 from secwatch.sensor.protocols.registry import REMEMBERING, STATELESS
-from secwatch.sensor.protocols.row import Malformed, Row
+from secwatch.sensor.protocols.row import Conversation, Malformed, Parse, Row
 from secwatch.sensor.reader import FlowReader, SensorSettings
 from tests.sensor.fuzzing import Sensor
-from tests.sensor.hostile import corpus, mutation
+from tests.sensor.hostile import corpus, messages, mutation
+from tests.sensor.protocols.test_hostile import PARSERS
 from tests.sensor.reading import accounted, read
 
 _TOP = {Kind.UINT8: 1 << 8, Kind.UINT16: 1 << 16, Kind.UINT32: 1 << 32, Kind.UINT64: 1 << 64}
 _LONGEST_TEXT = 1024  # of one text of a parser, bytes
 _LONGEST_LIST = 64
-_SERVICES = sorted({*STATELESS, *REMEMBERING})
+
+
+def _itself(parse: Parse) -> Parse:
+    return parse
+
+
+def _fresh(maker: Callable[[], Conversation]) -> Parse:
+    return maker().parse
+
+
+# Parsers by name, the registered ones and those that others call; each makes a fresh one.
+_PARSERS: Mapping[str, Callable[[], Parse]] = {
+    **{name: maker for name, (maker, _) in PARSERS.items()},
+    **{name: partial(_itself, parse) for name, parse in STATELESS.items()},
+    **{name: partial(_fresh, maker) for name, maker in REMEMBERING.items()},
+}
+_SERVICES = sorted(_PARSERS)
 
 
 @dataclass(frozen=True)
@@ -43,6 +67,7 @@ class Target:
     check: Callable[[bytes], None]
     seeds: Callable[[], Sequence[bytes]]
     next_input: Callable[[random.Random], bytes]
+    plain: bool = False  # only as plain Python: no kernel of its own to call
 
 
 def _times(stretch: corpus.Stretch) -> list[int]:
@@ -113,6 +138,56 @@ def check_finders(data: bytes) -> None:
     assert results[0] == results[1] == results[2], "what lies around a block changes what is found in it"
 
 
+def _parts() -> dict[str, Any]:
+    """The parts that recognise, delimit and sort messages by the contract of kernels/messages.py, by name."""
+    modules = [
+        importlib.import_module(f"{kernels.__name__}.{each.name}") for each in pkgutil.iter_modules(kernels.__path__)
+    ]
+    functions = [(name, value) for module in modules for name, value in vars(module).items() if callable(value)]
+    return {
+        name: function
+        for name, function in functions
+        for kind, last in (("recognise_", "destination_port"), ("frame_", "phase"), ("role_", "from_source"))
+        if name.startswith(kind)
+        and list(inspect.signature(function).parameters)[0::3] in (["data", last], ["data", "source_port"])
+    }
+
+
+def check_parts(data: bytes) -> None:
+    """Raise unless every part answers within its contract, and the same whatever lies around the message."""
+    if len(data) < 6 + 8:
+        return  # a side that has sent less than eight bytes is not looked at
+    from_source, phase, source_port, destination_port = struct.unpack_from("<?BHH", data)
+    message = data[6:]
+    for name, part in _PARTS.items():
+        answers: list[tuple[int, ...]] = []
+        for around in (b"", bytes(64), b"\xff" * 64):
+            block = np.frombuffer(bytearray(around + message + around), np.uint8)
+            start, end = len(around), len(around) + len(message)
+            with np.errstate(over="ignore"):
+                if name.startswith("recognise_"):
+                    answers.append((bool(part(block, start, end, source_port, destination_port)), 0))
+                elif name.startswith("frame_"):
+                    answers.append(tuple(map(int, part(block, start, end, phase))))
+                else:
+                    answers.append(tuple(map(int, part(block, start, end, from_source))))
+        assert answers[0] == answers[1] == answers[2], f"{name} looks at what lies around a message"
+        _check_answer(name, answers[0], len(message))
+
+
+def _check_answer(name: str, answer: tuple[int, ...], size: int) -> None:
+    first, second = answer
+    if name.startswith("frame_"):
+        assert first >= -1, (name, answer)
+        if first == 0:
+            assert size < second <= 4096, f"{name} asks for {second} bytes and has {size}"
+        if first > 0:
+            assert 0 <= second <= min(first, 4096), (name, answer)
+    elif name.startswith("role_"):
+        assert 0 <= first <= COUNTED and 0 <= second <= 65535, (name, answer)
+
+
+_PARTS = _parts()
 _SETTINGS = SensorSettings(max_flows=64, batch_rows=1024)
 
 
@@ -146,8 +221,7 @@ def check_messages(data: bytes) -> None:
     if not _SERVICES or not data:
         return
     service = _SERVICES[data[0] % len(_SERVICES)]
-    remembering = service in REMEMBERING
-    parse = REMEMBERING[service]().parse if remembering else STATELESS[service]
+    parse = _PARSERS[service]()
     place = 1
     for _ in range(8):
         if place + 4 > len(data):
@@ -190,32 +264,37 @@ def _check_value(column: Column, value: Any) -> None:
         assert isinstance(value, int | float) and abs(value) < 1 << 62, (column.name, value)
 
 
-def _exchange(service: int, request: bytes, response: bytes) -> bytes:
-    sizes = struct.pack("<HH", len(request[:4096]), len(response[:4096]))
-    return bytes([service]) + sizes + request[:4096] + response[:4096]
+def _conversation(service: str, exchanges: Sequence[messages.Exchange]) -> bytes:
+    out = bytes([_SERVICES.index(service)])
+    for request, response in exchanges:
+        out += struct.pack("<HH", len(request[:4096]), len(response[:4096])) + request[:4096] + response[:4096]
+    return out
 
 
 def _message_seeds() -> list[bytes]:
-    found = [_exchange(0, b"", b"")]
-    return found + [
-        _exchange(service, request, response)
-        for service in range(len(_SERVICES))
-        for (_, _, request), (_, _, response) in zip(corpus.payloads(), corpus.payloads()[1:], strict=False)
-    ]
+    found = [b"\0"]
+    for service in _SERVICES:
+        good = messages.exchanges().get(service, ())
+        found += [_conversation(service, good[place : place + 8]) for place in range(0, len(good), 8)]
+    return found
 
 
 def _next_message(source: random.Random) -> bytes:
-    found = corpus.payloads() or ((0, 0, b""),)
-    service = source.randrange(256)
-    exchanges = b""
-    for _ in range(source.choice((1, 1, 3))):
-        request, response = source.choice(found)[2], source.choice(found)[2]
-        if source.random() < 0.8:
+    if not _SERVICES:
+        return source.randbytes(20)
+    service = source.choice(_SERVICES)
+    good = messages.exchanges().get(service) or [(b"", b"")]
+    start = source.randrange(len(good))
+    out = list(good[start : start + source.choice((1, 3, 8))])
+    for _ in range(source.choice((1, 1, 2, 5))):
+        place = source.randrange(len(out))
+        request, response = out[place]
+        if source.random() < 0.6:
             request = mutation.damaged(request, response, source)
-        if source.random() < 0.5:
+        else:
             response = mutation.damaged(response, request, source)
-        exchanges += _exchange(service, request, response if source.random() < 0.8 else b"")[1:]
-    return bytes([service]) + exchanges
+        out[place] = (request, response) if source.random() < 0.9 else (response, request)
+    return _conversation(service, out)
 
 
 def _next_stretch(source: random.Random) -> bytes:
@@ -225,6 +304,18 @@ def _next_stretch(source: random.Random) -> bytes:
 
 def _next_file(source: random.Random) -> bytes:
     return mutation.damaged_file(source.choice(corpus.files()), source)
+
+
+def _next_part(source: random.Random) -> bytes:
+    if source.random() < 0.5:
+        _, request, response = 0, *source.choice([pair for good in messages.exchanges().values() for pair in good])
+        message = request if source.random() < 0.5 else response
+        ports = struct.pack("<HH", 50000, source.choice((445, 139, 135, 88, 389, 3389, 22, 21, 25, 67, 443, 3333)))
+    else:
+        source_port, destination_port, message = source.choice(corpus.payloads() or ((1, 2, b""),))
+        ports = struct.pack("<HH", source_port, destination_port)
+    damaged = mutation.damaged(message, message, source)[: source.choice((8, 12, 64, 4096))]
+    return bytes([source.randrange(2), source.randrange(4)]) + ports + damaged
 
 
 def _next_block(source: random.Random) -> bytes:
@@ -238,5 +329,6 @@ TARGETS: Mapping[str, Target] = {
     "packets": Target(check_packets, lambda: [corpus.encode(each) for each in corpus.stretches()], _next_stretch),
     "files": Target(check_files, corpus.files, _next_file),
     "finders": Target(check_finders, lambda: [b"\0" + content[:20000] for content in corpus.files()], _next_block),
+    "parts": Target(check_parts, lambda: [bytes(14)], _next_part, plain=True),
     "messages": Target(check_messages, _message_seeds, _next_message),
 }

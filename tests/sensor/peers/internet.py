@@ -62,7 +62,7 @@ def our_dns(reading: Reading) -> Facts:
         answers = ""
         if row["response_code"]:
             values = sorted(_plain(answer) for answer in row["answers"] if not answer.startswith("<unknown type"))
-            answers = f", {row['response_code']} of {len(row['answers'])}: {' '.join(values)}"
+            answers = f", {row['response_code']} of {len(row['answers'])}: {' '.join(values)} {row['answer_ttls']}"
         name = _plain(row["query"])
         facts[f"{ends(row)}: {row['transaction_id']} {row['query_type']} {name}{answers}".rstrip()] += 1
     return facts
@@ -77,7 +77,8 @@ def _dns_answers(packet: Packet) -> str:
         if name is not None:
             found = packet.all(name)[:amount]
             values += [f"TXT {len(value)} {value}" for value in found] if name == "dns.txt" else map(_lower, found)
-    return f", {_CODES[packet.number('dns.flags.rcode')]} of {count}: {' '.join(sorted(values))}"
+    times = [int(value) for value in packet.all("dns.resp.ttl")[:count]]
+    return f", {_CODES[packet.number('dns.flags.rcode')]} of {count}: {' '.join(sorted(values))} {times}"
 
 
 def their_dns(packets: Sequence[Packet]) -> Facts:
@@ -144,8 +145,9 @@ def their_client_hellos(packets: Sequence[Packet]) -> Facts:
 
 
 def our_server_hellos(reading: Reading) -> Facts:
-    """Each ServerHello: version and cipher."""
-    return Counter(f"{ends(row)}: {row['version']} {row['cipher']}" for row in reading.tls if row["version"])
+    """Each ServerHello: version, cipher, protocol, JA3S."""
+    names = ("version", "cipher", "application_protocol", "ja3s")
+    return Counter(f"{ends(row)}: {' '.join(row[name] for name in names)}" for row in reading.tls if row["version"])
 
 
 def their_server_hellos(packets: Sequence[Packet]) -> Facts:
@@ -155,17 +157,18 @@ def their_server_hellos(packets: Sequence[Packet]) -> Facts:
         if "2" in packet.all("tls.handshake.type"):
             versions = packet.all("tls.handshake.extensions.supported_version") or packet.all("tls.handshake.version")
             cipher = packet.first("tls.handshake.ciphersuite").lower()
-            facts[f"{sent(packet, False)}: {_VERSIONS[int(versions[0], 16)]} {cipher}"] += 1
+            text = f"{packet.first('tls.handshake.extensions_alpn_str')} {packet.first('tls.handshake.ja3s')}"
+            facts[f"{sent(packet, False)}: {_VERSIONS[int(versions[0], 16)]} {cipher} {text}"] += 1
     return facts
 
 
 def our_requests(reading: Reading) -> Facts:
-    """Each HTTP request: method, host, target, program."""
+    """Each HTTP request: method, host, target, version, program, the page before."""
     facts: Facts = Counter()
     for row in reading.http:
         if row["method"]:
-            text = " ".join((row["method"], _plain(row["host"]), _plain(row["uri"]), _plain(row["user_agent"])))
-            facts[f"{ends(row)}: {text}".rstrip()] += 1
+            names = ("method", "host", "uri", "version", "user_agent", "referrer")
+            facts[f"{ends(row)}: {' '.join(_plain(row[name]) for name in names)}".rstrip()] += 1
     return facts
 
 
@@ -173,7 +176,9 @@ def their_requests(packets: Sequence[Packet]) -> Facts:
     """The same from tshark; several in a packet are told apart where every one has each field."""
     facts: Facts = Counter()
     for packet in packets:
-        columns = [packet.all(f"http.{name}") for name in ("request.method", "host", "request.uri", "user_agent")]
+        columns = [packet.all(f"http.{name}") for name in ("request.method", "host", "request.uri")]
+        columns.append([value.removeprefix("HTTP/") for value in packet.all("http.request.version")])
+        columns += [packet.all(f"http.{name}") for name in ("user_agent", "referer")]
         for index in range(len(columns[0])):
             text = " ".join(values[index] if index < len(values) else "" for values in columns)
             facts[f"{sent(packet, True)}: {text}".rstrip()] += 1
@@ -181,11 +186,13 @@ def their_requests(packets: Sequence[Packet]) -> Facts:
 
 
 def our_answers(reading: Reading) -> Facts:
-    """Each HTTP answer: the request's target, status, type."""
+    """Each HTTP answer: the request's target, status, type, length."""
     facts: Facts = Counter()
     for row in reading.http:
         if row["status_code"] is not None:
-            facts[f"{ends(row)}: {_plain(row['uri'])} {row['status_code']} {row['content_type']}".rstrip()] += 1
+            size = "" if row["response_length"] is None else row["response_length"]
+            text = f"{_plain(row['uri'])} {row['status_code']} {row['content_type']} {size}"
+            facts[f"{ends(row)}: {text}".rstrip()] += 1
     return facts
 
 
@@ -198,5 +205,6 @@ def their_answers(packets: Sequence[Packet]) -> Facts:
             asked = by_number.get(packet.first("http.request_in"))
             target = asked.first("http.request.uri") if asked else ""
             code, kind = packet.first("http.response.code"), packet.first("http.content_type")
-            facts[f"{sent(packet, False)}: {target} {code} {kind}".rstrip()] += 1
+            size = packet.first("http.content_length_header")
+            facts[f"{sent(packet, False)}: {target} {code} {kind} {size}".rstrip()] += 1
     return facts

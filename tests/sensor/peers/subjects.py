@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tests.sensor.peers import connections, internet
+from tests.sensor.peers import connections, internet, logins, windows
 from tests.sensor.peers.connections import Facts
 from tests.sensor.peers.tshark import Packet
 from tests.sensor.reading import Reading
@@ -28,4 +28,15 @@ TSHARK: Mapping[str, Subject] = {
     "server hellos": Subject(internet.our_server_hellos, internet.their_server_hellos),
     "http requests": Subject(internet.our_requests, internet.their_requests),
     "http answers": Subject(internet.our_answers, internet.their_answers),
+    "certificates": Subject(logins.our_certificates, logins.their_certificates),
+    "ssh": Subject(logins.our_ssh, logins.their_ssh),
+    "ftp": Subject(logins.our_ftp, logins.their_ftp),
+    "smtp": Subject(logins.our_smtp, logins.their_smtp),
+    "dhcp": Subject(logins.our_dhcp, logins.their_dhcp),
+    "smb": Subject(windows.our_smb, windows.their_smb),
+    "ntlm": Subject(windows.our_ntlm, windows.their_ntlm),
+    "kerberos": Subject(windows.our_kerberos, windows.their_kerberos),
+    "ldap": Subject(windows.our_ldap, windows.their_ldap),
+    "arp": Subject(logins.our_arp, logins.their_arp),
+    "icmp": Subject(logins.our_icmp, logins.their_icmp),
 }

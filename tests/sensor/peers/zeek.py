@@ -88,14 +88,14 @@ def _seen_service(row: Row) -> str:
 def _our_requests(reading: Reading, _: Sequence[Line]) -> Facts:
     facts: Facts = Counter()
     for row in reading.http:
-        text = " ".join((row["method"], row["host"], row["uri"], str(row["status_code"] or "")))
+        text = " ".join((row["method"], row["host"], row["uri"], row["referrer"], str(row["status_code"] or "")))
         facts[f"{ends(row)}: {text}".rstrip()] += 1
     return facts
 
 
 def _their_request(line: Line) -> str:
     status = line["status_code"].replace("0", "") and line["status_code"]
-    return " ".join((line["method"], _set(line, "host"), line["uri"], status))
+    return " ".join((line["method"], _set(line, "host"), line["uri"], _set(line, "referrer"), status))
 
 
 def _our_tls(reading: Reading, found: Sequence[Line]) -> Facts:
@@ -115,6 +115,20 @@ def _their_tls(found: Sequence[Line]) -> Facts:
     )
 
 
+def _our_certificates(reading: Reading, found: Sequence[Line]) -> Facts:
+    servers = {line["resp_h"] for line in found}
+    return Counter(
+        f"{row['destination_address']}: {row['certificate_sha256']} of {row['certificate_chain_length']}"
+        for row in reading.tls
+        if row["destination_address"] in servers
+    )
+
+
+def _their_certificates(found: Sequence[Line]) -> Facts:
+    chains = [(line["resp_h"], line["cert_chain_fps"].split(",")) for line in found if line["cipher"] in _CIPHERS]
+    return Counter(f"{server}: {chain[0]} of {len(chain)}" for server, chain in chains)
+
+
 @dataclass(frozen=True)
 class Subject:
     """One thing Zeek's stored log says of a capture."""
@@ -131,6 +145,7 @@ ZEEK: Mapping[str, Subject] = {
     "services": Subject("conn", _our_flows(_seen_service), _their(lambda line: _set(line, "service"))),
     "http requests": Subject("http", _our_requests, _their(_their_request)),
     "tls": Subject("ssl-all", _our_tls, _their_tls),
+    "certificates": Subject("ssl-all", _our_certificates, _their_certificates),
 }
 
 
