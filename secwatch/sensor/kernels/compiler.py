@@ -15,7 +15,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
-from numba.core.codegen import CPUCodeLibrary
+from numba.core import codegen
+from numba.core.cpu import CPUContext
 
 from secwatch.sensor.kernels import CACHE
 
@@ -26,18 +27,40 @@ _ENTRY: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False}
 # Nothing but other kernels calls a part: without wrappers for Python and C it compiles faster.
 _PIECE: dict[str, Any] = {"nogil": True, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
-# A part never runs by itself: its code is optimised again within every kernel that calls it, so
-# optimising it alone is time lost: a third of the compilation (measured).
+# A part never runs by itself: its instructions become part of every kernel that calls it. Optimising
+# it and making machine code of it alone, with all that it calls, took nine tenths of the compilation
+# (measured), so numba's steps for both are left out for parts.
 _parts: set[str] = set()
-_optimise: Any = CPUCodeLibrary._optimize_final_module
 
 
-def _optimise_kernels(library: Any) -> None:
-    if library.name not in _parts:
-        _optimise(library)
+def _unless_part(step: Any, name_of: Callable[..., str]) -> Any:
+    """Return the step of the compiler so that it does nothing for a part."""
+
+    def only_kernels(*arguments: Any) -> Any:
+        return None if name_of(*arguments) in _parts else step(*arguments)
+
+    return only_kernels
 
 
-CPUCodeLibrary._optimize_final_module = _optimise_kernels  # type: ignore[method-assign]
+def _executable(step: Any) -> Any:
+    def of_kernel(context: Any, library: Any, description: Any, environment: Any) -> Any:
+        if library.name not in _parts:
+            return step(context, library, description, environment)
+        # numba finds the instructions of a part by this object, which must be a builtin function, one of
+        # its own for each part; nobody calls it.
+        nothing: list[object] = []
+        return nothing.append
+
+    return of_kernel
+
+
+_library: Any = codegen.JITCodeLibrary
+_library._optimize_final_module = _unless_part(_library._optimize_final_module, lambda library: library.name)
+_library._finalize_specific = _unless_part(_library._finalize_specific, lambda library: library.name)
+_code: Any = codegen.JITCPUCodegen
+_code._add_module = _unless_part(_code._add_module, lambda _, module: module.name)
+_context: Any = CPUContext
+_context.get_executable = _executable(_context.get_executable)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
