@@ -1,4 +1,4 @@
-"""What the kernels have finished, as column batches of the tables flows, dns, tls and http."""
+"""What the kernels have finished, as column batches of their tables."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from secwatch.core.columns import ColumnBatch, ColumnData, TextColumn
 from secwatch.core.tables import TABLES
-from secwatch.sensor import gathering, names
+from secwatch.sensor import gathering, names, network_rows
 from secwatch.sensor.event_columns import EventColumns
 from secwatch.sensor.kernels import columns as kernels
 from secwatch.sensor.kernels.state import (
     REASONS,
+    SERVICE_ARP,
     SERVICE_DNS,
     SERVICE_HTTP,
+    SERVICE_ICMP,
     SERVICE_TLS,
     SERVICES,
     TUNNELS,
@@ -28,6 +30,7 @@ from secwatch.sensor.kernels.tcp import CONNECTION_STATES
 from secwatch.sensor.messages import MessageStage
 
 _OWN_TABLES = (SERVICE_DNS, SERVICE_TLS, SERVICE_HTTP)  # whose rows kernels write
+_NETWORK_TABLES = (SERVICE_ICMP, SERVICE_ARP)
 
 
 class BatchMaker:
@@ -55,6 +58,8 @@ class BatchMaker:
             rows = np.flatnonzero(kinds == kind)
             if kind in _OWN_TABLES:
                 batches.append(self._own_rows(SERVICES[kind], rows))
+            elif kind in _NETWORK_TABLES:
+                batches.append(self._network_rows(SERVICES[kind], rows))
             else:
                 batches.extend(self._message_batches(kind, rows, output.text))
         for batch in batches:
@@ -96,6 +101,18 @@ class BatchMaker:
         records = self._state.events[rows]
         columns, nulls = self._rows.columns(self._state, table, records, rows)
         return _batch(table, len(rows), {"time": records["time"].copy(), **self._ends(records), **columns}, nulls)
+
+    def _network_rows(self, table: str, rows: NDArray[np.int64]) -> ColumnBatch:
+        records = self._state.events[rows]
+        columns: dict[str, ColumnData] = {"time": records["time"].copy()}
+        if table == "icmp":
+            columns |= self._ends(records)
+            own, nulls = network_rows.icmp_columns(self._state, rows)
+        else:
+            columns["source_address"] = _addresses(records, "source")
+            columns["destination_address"] = _addresses(records, "destination")
+            own, nulls = network_rows.arp_columns(self._state, rows)
+        return _batch(table, len(rows), columns | own, nulls)
 
     def _message_batches(self, kind: int, events: NDArray[np.int64], text: int) -> Iterator[ColumnBatch]:
         """Yield the rows that parsers make of messages, a batch a table."""

@@ -16,7 +16,7 @@ from secwatch.sensor.batches import BatchMaker
 from secwatch.sensor.content import Content
 from secwatch.sensor.kernels import index as finder
 from secwatch.sensor.kernels import state as memory
-from secwatch.sensor.kernels.link import LINK_TYPES
+from secwatch.sensor.kernels.link import LINK_TYPES, UNSUPPORTED
 from secwatch.sensor.kernels.track import flush, track
 from secwatch.sensor.pcapfile import BLOCK_BYTES, CaptureFile
 
@@ -202,8 +202,9 @@ class FlowReader:
         link = self._capture.format.link_type
         if link >= 0 and link not in LINK_TYPES:
             name = "standard input" if self._capture.path == "-" else self._capture.path
+            known = f" ({UNSUPPORTED[link]})" if link in UNSUPPORTED else ""
             raise UnreadableInput(
-                f"{name} has link type {link}, which the sensor does not know",
+                f"{name} has link type {link}{known}, which the sensor does not read",
                 "capture on an Ethernet interface, or on `any`",
             )
 

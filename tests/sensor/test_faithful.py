@@ -18,12 +18,6 @@ from tests.sensor.peers.subjects import TSHARK
 from tests.sensor.reading import Reading, read
 
 Manifest = Sequence[Mapping[str, Any]]
-# What is not compared yet, because the sensor does not claim it yet.
-_NOT_YET = {
-    ("tshark", "zeek__tunnels_vxlan.pcap", "conversations"),
-    *(("zeek", "zeek__tunnels_vxlan.pcap", subject) for subject in zeek.ZEEK),
-}
-_NO_ROWS_YET = {"arp", "icmp"}
 
 
 @cache
@@ -44,13 +38,9 @@ def seen(captures: Path, manifest: Manifest) -> Mapping[str, Sequence[tshark.Pac
 def test_rows_equal_what_tshark_reads(
     subject: str, captures: Path, manifest: Manifest, seen: Mapping[str, Sequence[tshark.Packet]]
 ) -> None:
-    if subject in _NO_ROWS_YET:
-        pytest.skip("the sensor does not make these rows yet")
     problems: list[str] = []
     equal = 0
     for entry in manifest:
-        if ("tshark", entry["file"], subject) in _NOT_YET:
-            continue
         ours = TSHARK[subject].ours(_reading(captures / entry["file"]))
         theirs = TSHARK[subject].theirs(seen[entry["file"]])
         problems += differences.unexplained("tshark", entry["file"], subject, ours, theirs)
@@ -61,12 +51,10 @@ def test_rows_equal_what_tshark_reads(
 
 @pytest.mark.parametrize("subject", zeek.ZEEK)
 def test_rows_equal_what_zeek_stores(subject: str, captures: Path, manifest: Manifest) -> None:
-    if subject in _NO_ROWS_YET:
-        pytest.skip("the sensor does not make these rows yet")
     problems: list[str] = []
     equal = 0
     for entry in manifest:
-        if ("zeek", entry["file"], subject) in _NOT_YET or not zeek.lines(entry, zeek.ZEEK[subject].log):
+        if not zeek.lines(entry, zeek.ZEEK[subject].log):
             continue
         found = {name: facts for name, *facts in zeek.comparisons(entry, _reading(captures / entry["file"]))}
         ours, theirs = found[subject]
@@ -82,7 +70,6 @@ def test_every_known_difference_is_about_something_compared(manifest: Manifest) 
     subjects = {"tshark": set(TSHARK), "zeek": set(zeek.ZEEK)}
     for peer, capture, subject in differences.places():
         assert capture in files and subject in subjects[peer]
-        assert (peer, capture, subject) not in _NOT_YET
 
 
 def test_every_difference_has_a_reason_and_the_page_tells_all() -> None:

@@ -150,22 +150,6 @@ SYNS = tcp(SYN)
 
 
 @pytest.mark.parametrize(
-    ("frame", "vlan"),
-    [
-        (ethernet(ipv4(SYNS, 6), tags=[(0x8100, 7)]), 7),
-        (ethernet(ipv4(SYNS, 6), tags=[(0x88A8, 100), (0x8100, 7)]), 7),
-        (ethernet(ipv4(SYNS, 6), tags=[(0x8100, 7)] * 8), 7),
-        (ethernet(b"\x00\x01\x01\xff" + ipv4(SYNS, 6), 0x8847), 0),
-        (ethernet(b"\x00\x01\x00\xff\x00\x02\x01\xff" + ipv4(SYNS, 6), 0x8847), 0),
-        (ethernet(b"\x11\x00\x00\x01\x00\x00\x00\x21" + ipv4(SYNS, 6), 0x8864), 0),
-    ],
-)
-def test_tags_and_labels_are_stepped_over(tmp_path: Path, frame: bytes, vlan: int) -> None:
-    (flow,) = _flows(tmp_path, [frame])
-    assert (flow["source_address"], flow["destination_port"], flow["vlan"]) == (CLIENT, 80, vlan)
-
-
-@pytest.mark.parametrize(
     ("link", "head"),
     [
         (101, b""),
@@ -213,18 +197,16 @@ def test_ipv6_addresses_as_in_rfc_5952(tmp_path: Path, address: str, text: str) 
     assert flow["source_address"] == text
 
 
-def test_fragments_join_the_flow_of_the_first(tmp_path: Path) -> None:
-    whole = udp(b"a" * 2000, (5000, 9999))
-    first = ethernet(ipv4(whole[:1480], 17, identifier=9, fragment=0x2000))
-    second = ethernet(ipv4(whole[1480:], 17, identifier=9, fragment=185))
-    path = pcap(tmp_path / "f.pcap", [(1e9, first), (1e9, second)])
-    reading = read(path)
-    (flow,) = reading.flows
-    assert (flow["source_packets"], flow["source_payload_bytes"]) == (2, 2000)
-    assert reading.counters.fragments == 2
-    orphan = ethernet(ipv4(b"z" * 100, 17, identifier=77, fragment=185))
-    (flow,) = _flows(tmp_path, [orphan])
-    assert (flow["source_port"], flow["transport"], flow["source_packets"]) == (0, "udp", 1)
+def test_few_flows_at_a_time_lose_nothing(tmp_path: Path) -> None:
+    frames = [
+        segment(ACK, b"x" * (number % 50), port=1024 + number * 7919 % 400, sequence=number) for number in range(4000)
+    ]
+    bounded = _flows(tmp_path, frames, SensorSettings(max_flows=16, batch_rows=1024), gap=0.001)
+    (whole, few) = (_flows(tmp_path, frames, gap=0.001), bounded)
+    assert len(few) > len(whole) == 400
+    assert {flow["export_reason"] for flow in few} == {"evicted", "flush"}
+    for column in ("source_packets", "source_bytes", "source_payload_bytes"):
+        assert sum(flow[column] for flow in few) == sum(flow[column] for flow in whole)
 
 
 def test_icmp_maps_types_as_zeek_does(tmp_path: Path) -> None:
@@ -284,6 +266,10 @@ def test_malformed_packets_are_counted_by_cause(tmp_path: Path, frame: bytes, ca
 
 
 def test_what_carries_no_ip_is_not_malformed(tmp_path: Path) -> None:
-    frames = [ethernet(bytes(28), 0x0806), ethernet(bytes(50), 0x0026), ethernet(b"\0\0\x01\xff" + bytes(20), 0x8847)]
+    frames = [
+        ethernet(bytes.fromhex("0001 0800 06 04 0001") + bytes(20), 0x0806),
+        ethernet(bytes(50), 0x0026),
+        ethernet(b"\0\0\x01\xff" + bytes(20), 0x8847),
+    ]
     reading = read(pcap(tmp_path / "f.pcap", [(1e9, frame) for frame in frames]))
     assert (reading.counters.not_ip, reading.counters.malformed, reading.flows) == (3, {}, [])

@@ -22,7 +22,7 @@ def _fuzz(cache: Path, **environment: str) -> subprocess.CompletedProcess[str]:
         env=clean | {"SECWATCH_CACHE": str(cache)} | environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
 

@@ -8,12 +8,13 @@ from secwatch.sensor.kernels.collecting import begin, frame_side, open_session
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.conversation import take_datagram
 from secwatch.sensor.kernels.dns import plausible
+from secwatch.sensor.kernels.history import difference
 from secwatch.sensor.kernels.http import begins_head
 from secwatch.sensor.kernels.messages import FIRST_BYTES, LEAST_BYTES, recognise, recognise_datagram
 from secwatch.sensor.kernels.queries import take_query
 from secwatch.sensor.kernels.reads import Bytes, byte, signed
 from secwatch.sensor.kernels.records import CLIENT_HELLO_SEEN, COLLECTING, GAP, SERVER_HELLO_SEEN
-from secwatch.sensor.kernels.sequence import NEXT, difference
+from secwatch.sensor.kernels.sequence import NEXT
 from secwatch.sensor.kernels.state import (
     MALFORMED_DNS,
     NO_SERVICE,

@@ -10,10 +10,10 @@ import numpy as np
 
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.conversation import take_message
+from secwatch.sensor.kernels.history import difference
 from secwatch.sensor.kernels.messages import FIRST_BYTES, frame, next_phase, recognise
 from secwatch.sensor.kernels.reads import Bytes, signed
 from secwatch.sensor.kernels.records import COLLECTING, FRAMED, PHASE
-from secwatch.sensor.kernels.sequence import difference
 from secwatch.sensor.kernels.slots import add, base_of, capacity_of, collect, release, shift
 from secwatch.sensor.kernels.state import (
     MOST_PIPELINED,

@@ -15,7 +15,7 @@ LONGEST_ADDRESS = 45
 COMMUNITY_ID_BYTES = 30
 LONGEST_HISTORY = 24
 
-_LETTERS = np.frombuffer(b"\x00SsHhAaDdFfRrIiQq^^", np.uint8)
+_LETTERS = np.frombuffer(b"\x00SsHhAaDdFfRrIiQq^^TtGgWw", np.uint8)
 
 Offsets = NDArray[np.int32]
 

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from secwatch.sensor.kernels.compiler import part
+from secwatch.sensor.kernels.compiler import hot, part
 from secwatch.sensor.kernels.reads import signed
 from secwatch.sensor.kernels.state import FREE_FLOW, LIST_CLOSED, Record, SensorState
 
 RELIST_AFTER = 1_000_000  # µs; how exact the order of the lists is
 
 
-@part
+@hot
 def _mix(hashed: np.uint64, word: np.uint64) -> np.uint64:
     hashed = (hashed ^ word) * np.uint64(0x9E3779B97F4A7C15)
     return hashed ^ (hashed >> np.uint64(32))
 
 
-@part
+@hot
 def flow_tag(state: SensorState, packet: Record) -> int:
     """Return a 31-bit hash of the packet's ends and protocol, the same for both directions."""
     high, low = packet["source_high"], packet["source_low"]
@@ -42,7 +42,7 @@ def flow_tag(state: SensorState, packet: Record) -> int:
     return signed(hashed >> np.uint64(33))
 
 
-@part
+@hot
 def find(state: SensorState, packet: Record, tag: int) -> tuple[int, bool]:
     """Return (flow, packet is from its source), or (-1, False)."""
     table = state.table
@@ -112,7 +112,7 @@ def append(state: SensorState, number: int, chain: int, time: int) -> None:
     state.heads[1, np.uint64(chain)] = number
 
 
-@part
+@hot
 def touch(state: SensorState, number: int, time: int, closed: bool) -> None:
     """Move an active flow towards the young end of its list, and a closed one into the list of closed flows."""
     flow = state.flows[np.uint64(number)]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from secwatch.sensor.kernels.collecting import end_streams
-from secwatch.sensor.kernels.compiler import part
+from secwatch.sensor.kernels.compiler import hot, part
 from secwatch.sensor.kernels.flow_table import append, forget, unlink
+from secwatch.sensor.kernels.history import LETTER_TURNED, note_history
 from secwatch.sensor.kernels.reads import Bytes, byte, signed
+from secwatch.sensor.kernels.records import TROUBLED
 from secwatch.sensor.kernels.state import (
     ACTIVE,
     ARENA,
@@ -18,13 +20,11 @@ from secwatch.sensor.kernels.state import (
     FINISHED,
     FLOWS_TOTAL,
     FREE_FLOW,
-    IDLE,
     LIST_CLOSED,
     LIST_OTHER,
     LIST_TCP,
     LIST_UDP,
     LISTS,
-    NEXT_SWEEP,
     ROOM_ARENA,
     ROOM_EVENTS,
     ROOM_FLOWS,
@@ -32,12 +32,10 @@ from secwatch.sensor.kernels.state import (
     Record,
     SensorState,
 )
-from secwatch.sensor.kernels.tcp import connection_state, note_history
-
-SWEEP_EVERY = 100_000  # µs of packet time between looks at the heads of the lists
+from secwatch.sensor.kernels.tcp import connection_state
 
 
-@part
+@hot
 def has_room(state: SensorState) -> bool:
     """Return whether any one packet's results still fit into the output arrays."""
     return bool(
@@ -90,24 +88,31 @@ def split(state: SensorState, number: int, time: int) -> None:
     flow["history_length"] = 0
     flow["source_flags"] = 0
     flow["destination_flags"] = 0
+    flow["source_retransmissions"] = 0
+    flow["destination_retransmissions"] = 0
+    flow["seen"] = signed(flow["seen"]) & ~(TROUBLED * 3)
+    if flow["protocol"] == 1 or flow["protocol"] == 58:
+        flow["messages"] = 0
 
 
 @part
-def sweep(state: SensorState, time: int) -> None:
-    """Export the flows whose time is over. Stops early when the output is full, to go on at the next packet."""
-    for chain in range(LISTS):
-        limit = state.settings[chain]
-        while True:
-            number = state.heads[0, chain]
-            if number < 0:
-                break
-            if abs(time - state.flows[np.uint64(number)]["last"]) <= limit:
-                break
-            if not has_room(state):
-                return
-            state.flows[np.uint64(number)]["reason"] = IDLE
-            finish(state, number)
-    state.control[NEXT_SWEEP] = time + SWEEP_EVERY
+def add_fragments(flow: Record, entry: Record, from_source: bool) -> None:
+    """Add a PENDING, which ends, to one direction of a flow."""
+    flow["first"] = min(flow["first"], entry["first"])
+    flow["last"] = max(flow["last"], entry["last"])
+    if from_source:
+        flow["source_packets"] += np.uint64(entry["packets"])
+        flow["source_bytes"] += np.uint64(entry["bytes"])
+        flow["source_payload"] += np.uint64(entry["payload"])
+        if flow["source_ttl"] == 0:
+            flow["source_ttl"] = entry["ttl"]
+    else:
+        flow["destination_packets"] += np.uint64(entry["packets"])
+        flow["destination_bytes"] += np.uint64(entry["bytes"])
+        flow["destination_payload"] += np.uint64(entry["payload"])
+        if flow["destination_ttl"] == 0:
+            flow["destination_ttl"] = entry["ttl"]
+    entry["packets"] = 0
 
 
 @part
@@ -196,7 +201,7 @@ def create(state: SensorState, packet: Record, data: Bytes, tag: int) -> tuple[i
         flow["destination_port"] = packet["destination_port"]
     _clear(flow, packet)
     if answers:
-        note_history(flow, 8, True)  # ^: turned round
+        note_history(flow, LETTER_TURNED, True)
     place = tag & (len(state.table) - 1)
     while state.table[np.uint64(place)] >= 0:
         place = (place + 1) & (len(state.table) - 1)
@@ -244,6 +249,6 @@ def _clear(flow: Record, packet: Record) -> None:
     flow["destination_first_payload"] = 0
     flow["source_ttl"] = 0
     flow["destination_ttl"] = 0
-    flow["outer_vlan"] = 0
-    flow["tunnel"] = 0
-    flow["tunnel_id"] = 0
+    flow["outer_vlan"] = packet["outer_vlan"]
+    flow["tunnel"] = packet["tunnel"]
+    flow["tunnel_id"] = packet["tunnel_id"]

@@ -9,6 +9,7 @@ import numpy as np
 CLIENT_HELLO_SEEN, SERVER_HELLO_SEEN = 1, 2
 NUMBERED, GAP, FRAMED, COLLECTING = 4, 16, 64, 256  # of the source; of the destination twice that
 PHASE, PHASE_2 = 1024, 2048  # free for the protocol of the flow: what its conversation has come to
+TROUBLED = 4096  # of the source, its TROUBLE holds something; of the destination twice that
 
 FLOW = np.dtype(
     [
@@ -81,6 +82,44 @@ STREAM = np.dtype(
     align=True,
 )
 
+# What is counted of the few sides of TCP flows that have it; nothing unless TROUBLED says so.
+TROUBLE = np.dtype(
+    [
+        ("late", "u4"),  # segments behind the highest byte, as Zeek counts retransmissions
+        ("zero_windows", "u4"),
+        ("gaps", "u4"),  # holes that the other side acknowledged
+        ("acknowledged", "u4"),  # sequence number up to which such holes are counted
+        ("fin", "u4"),  # sequence number behind the last FIN
+        ("rst", "u4"),  # sequence number of the last RST
+    ],
+    align=True,
+)
+
+# Fragments of one datagram that came before its first one, which has the ports. `packets` 0: unused.
+PENDING = np.dtype(
+    [
+        ("identity", "u8"),
+        ("source_high", "u8"),
+        ("source_low", "u8"),
+        ("destination_high", "u8"),
+        ("destination_low", "u8"),
+        ("first", "i8"),
+        ("last", "i8"),
+        ("packets", "u8"),
+        ("bytes", "u8"),
+        ("payload", "u8"),
+        ("tunnel_id", "u4"),
+        ("vlan", "u2"),
+        ("outer_vlan", "u2"),
+        ("protocol", "u1"),
+        ("version", "u1"),
+        ("ttl", "u1"),
+        ("tunnel", "u1"),
+    ],
+    align=True,
+)
+NOT_FRAGMENTED, FIRST_FRAGMENT, LATER_FRAGMENT, ORPHAN_FRAGMENT = range(4)  # orphan: its first one is not known (yet)
+
 PACKET = np.dtype(
     [
         ("source_high", "u8"),
@@ -92,12 +131,16 @@ PACKET = np.dtype(
         ("payload_start", "i8"),
         ("payload_end", "i8"),
         ("payload_length", "i8"),
+        ("link_source", "i8"),  # offset of the sender's hardware address, -1 for none
+        ("identity", "u8"),  # of the datagram that a fragment belongs to
         ("sequence", "u4"),
+        ("acknowledgement", "u4"),
         ("tunnel_id", "u4"),
         ("source_port", "u2"),
         ("destination_port", "u2"),
         ("vlan", "u2"),
         ("outer_vlan", "u2"),
+        ("window", "u2"),
         ("ttl", "u1"),
         ("tunnel", "u1"),
         ("icmp_code", "u1"),
@@ -106,7 +149,7 @@ PACKET = np.dtype(
         ("flags", "u1"),
         ("one_way", "u1"),
         ("reply", "u1"),
-        ("later_fragment", "u1"),
+        ("fragment", "u1"),  # NOT_FRAGMENTED and so on
     ],
     align=True,
 )

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from secwatch.sensor.kernels.compiler import part
+from secwatch.sensor.kernels.compiler import hot, part
+from secwatch.sensor.kernels.history import difference
 from secwatch.sensor.kernels.reads import signed
 from secwatch.sensor.kernels.records import FRAMED, GAP, NUMBERED
 from secwatch.sensor.kernels.state import RETRANSMISSIONS, Record, SensorState
@@ -23,13 +24,7 @@ REPEATED, NEXT, FILLING = range(3)
 _WINDOW = 1 << 20
 
 
-@part
-def difference(number: int, other: int) -> int:
-    """Return number - other of 32-bit sequence numbers that wrap around, in [-2^31, 2^31)."""
-    return ((number - other + 0x80000000) & 0xFFFFFFFF) - 0x80000000
-
-
-@part
+@hot
 def place_of(state: SensorState, number: int, packet: Record, from_source: bool) -> int:
     """Take note of a segment with payload or SYN. Return REPEATED, NEXT (also behind a gap) or FILLING."""
     flow = state.flows[np.uint64(number)]
@@ -43,6 +38,10 @@ def place_of(state: SensorState, number: int, packet: Record, from_source: bool)
             return FILLING
         if packet["payload_length"] > 1 or ahead < 0:  # a keep-alive repeats the last byte
             state.control[RETRANSMISSIONS] += 1
+            if from_source:
+                flow["source_retransmissions"] += np.uint32(1)
+            else:
+                flow["destination_retransmissions"] += np.uint32(1)
         return REPEATED
     if from_source:
         flow["source_next"] = stop

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from secwatch.sensor.kernels.records import EVENT, FLOW, PACKET, SLOT, STREAM
+from secwatch.sensor.kernels.records import EVENT, FLOW, PACKET, PENDING, SLOT, STREAM, TROUBLE
 
 # Where the numbers of `SensorState.control` are.
 (
@@ -39,8 +39,9 @@ from secwatch.sensor.kernels.records import EVENT, FLOW, PACKET, SLOT, STREAM
     RETRANSMISSIONS,
     FREE_LARGE,
     USED_LARGE,
+    PENDING_DATAGRAMS,
     CONTROL_SIZE,
-) = range(24)
+) = range(25)
 
 # Causes a packet or a record is not (wholly) understood: index into `SensorState.causes`.
 PACKET_CAUSES = (  # the packet is in no flow
@@ -72,6 +73,10 @@ EVENT_CAUSES = (  # the packet counts, its contents do not
     "messages_cut",  # only the beginning of a message was there: a gap, or the capture kept no more
     "messages_skipped",  # of one flow beyond MOST_MESSAGES
     "pipelined_skipped",  # requests or messages of one segment beyond MOST_PIPELINED
+    "malformed_arp",
+    "malformed_tunnel",  # what is inside cannot be decoded: the packet counts in the flow around it
+    "too_many_tunnels",  # beyond MOST_TUNNELS: the packet counts in the innermost flow that was decoded
+    "icmp_rows_skipped",  # packets of one flow row beyond MOST_ICMP_ROWS
 )
 CAUSES = ("", *PACKET_CAUSES, *EVENT_CAUSES)
 (
@@ -102,11 +107,16 @@ CAUSES = ("", *PACKET_CAUSES, *EVENT_CAUSES)
     MESSAGES_CUT,
     MESSAGES_SKIPPED,
     PIPELINED_SKIPPED,
+    MALFORMED_ARP,
+    MALFORMED_TUNNEL,
+    TOO_MANY_TUNNELS,
+    ICMP_ROWS_SKIPPED,
 ) = range(len(CAUSES))
 # Times are taken from 1970 up to here, 2262-01-01, in µs. Up to there nanoseconds fit into 63 bits, which is what
 # databases and data frames store; later ones, of a hostile or damaged file, would overflow somewhere downstream.
 END_OF_TIME = 9_214_646_400_000_000
-NO_IP = -1  # decode's answer for ARP and other well-formed traffic that carries no IP
+NO_IP = -1  # decode's answer for well-formed traffic that carries no IP
+IS_ARP = -2  # decode's answer for ARP
 
 # Lists of flows by what ends them; also the first places of `SensorState.settings`.
 LIST_TCP, LIST_UDP, LIST_OTHER, LIST_CLOSED, ACTIVE_TIMEOUT, FLOWS_ONLY = range(6)
@@ -134,6 +144,12 @@ NO_SERVICE, SERVICE_DNS, SERVICE_TLS, SERVICE_HTTP, SERVICE_SSH, SERVICE_FTP, SE
 ) = range(8, 17)
 TUNNELS = ("", "gre", "erspan", "ip-in-ip", "vxlan", "geneve", "pppoe", "mpls")
 NO_TUNNEL, GRE, ERSPAN, IP_IN_IP, VXLAN, GENEVE, PPPOE, MPLS = range(8)
+MOST_TUNNELS = 4  # one inside another
+MOST_ICMP_ROWS = 1024  # of one flow row
+REMEMBERED = 4096  # first fragments whose ports are remembered
+PENDING_SIZE = 256  # datagrams whose first fragment is waited for
+# µs: how long fragments of a datagram belong together, as Linux takes it (ipfrag_time, 30 s).
+FRAGMENTS_TIMEOUT = 30_000_000
 TEXTS = 13  # text columns of an event row at most
 NONE16 = 0xFFFF
 
@@ -166,11 +182,13 @@ class SensorState(NamedTuple):
     settings: NDArray[Any]  # int64: time-outs in microseconds, by list; then the active time-out, FLOWS_ONLY
     heads: NDArray[Any]  # int64 (2, LISTS): oldest and newest flow of each list
     seed: NDArray[Any]  # uint64 (1,): keeps senders from choosing hash collisions
-    packet: Record  # PACKET (1,): the packet being looked at
+    packet: Record  # PACKET (2,): the packet being looked at; while a tunnel is opened, the packet around it
     table: NDArray[Any]  # int64 (2 ** n,): hash << 32 | flow, or -1
     flows: Records  # FLOW (max_flows,)
     streams: Records  # STREAM (max_flows, 2): of the source and the destination of each flow
-    fragments: NDArray[Any]  # uint64 (4096, 2): hash of a fragmented datagram, its ports
+    troubles: Records  # TROUBLE (max_flows, 2): of the source and the destination of each flow
+    fragments: NDArray[Any]  # int64 (REMEMBERED, 3): identity of a fragmented datagram, its ports, its time
+    pending: Records  # PENDING (PENDING_SIZE,): fragments whose first one has not come
     slots: Records  # SLOT (SLOTS + LARGE_SLOTS,): the large ones last
     slot_data: NDArray[np.uint8]  # (SLOTS * SLOT_BYTES + LARGE_SLOTS * LARGE_BYTES,)
     islands: NDArray[np.int16]  # (SLOTS + LARGE_SLOTS, MOST_ISLANDS, 2): beginning and end, in ascending order
@@ -206,11 +224,13 @@ def new_state(
         settings=np.array([*timeouts, flows_only], np.int64),
         heads=np.full((2, LISTS), -1, np.int64),
         seed=np.array([secrets.randbits(64)], np.uint64),
-        packet=np.zeros(1, PACKET),
+        packet=np.zeros(2, PACKET),
         table=np.full(table_size, -1, np.int64),
         flows=np.zeros(max_flows, FLOW),
         streams=np.zeros((max_flows, 2), STREAM),
-        fragments=np.zeros((4096, 2), np.uint64),
+        troubles=np.zeros((max_flows, 2), TROUBLE),
+        fragments=np.zeros((REMEMBERED, 3), np.int64),
+        pending=np.zeros(PENDING_SIZE, PENDING),
         slots=np.zeros(slots + LARGE_SLOTS, SLOT),
         slot_data=np.empty(slots * SLOT_BYTES + LARGE_SLOTS * LARGE_BYTES, np.uint8),
         islands=np.zeros((slots + LARGE_SLOTS, MOST_ISLANDS, 2), np.int16),

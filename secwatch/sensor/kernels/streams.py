@@ -21,11 +21,12 @@ from secwatch.sensor.kernels.collecting import (
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.conversation import note_encrypted, take_message
 from secwatch.sensor.kernels.dns import plausible
+from secwatch.sensor.kernels.history import difference
 from secwatch.sensor.kernels.http import begins_head
 from secwatch.sensor.kernels.messages import LEAST_BYTES, frame
 from secwatch.sensor.kernels.reads import Bytes, big16, signed
 from secwatch.sensor.kernels.records import COLLECTING, FRAMED
-from secwatch.sensor.kernels.sequence import NEXT, difference
+from secwatch.sensor.kernels.sequence import NEXT
 from secwatch.sensor.kernels.slots import add, collect
 from secwatch.sensor.kernels.state import (
     MOST_PIPELINED,

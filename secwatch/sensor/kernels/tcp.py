@@ -1,57 +1,31 @@
-"""States and history of a connection, in Zeek's words.
+"""States of a connection, in Zeek's words.
 
 The state machine is that of Zeek's TCPSessionAdapter (UpdateInactiveState and its siblings),
-the final state that of conn_state in base/protocols/conn/main.zeek, without sequence numbers:
-a letter of the history is written once per direction.
+the final state that of conn_state in base/protocols/conn/main.zeek, without sequence numbers.
+The history is in `secwatch.sensor.kernels.history`.
 """
 
 from __future__ import annotations
 
-import numpy as np
-
-from secwatch.sensor.kernels.compiler import part
+from secwatch.sensor.kernels.compiler import hot, part
+from secwatch.sensor.kernels.history import (
+    CLOSED,
+    ESTABLISHED,
+    INACTIVE,
+    PARTIAL,
+    RESET,
+    SYN_ACK_SENT,
+    SYN_SENT,
+    begins_with_reset_syn,
+)
 from secwatch.sensor.kernels.reads import signed
 from secwatch.sensor.kernels.state import Record
 
-INACTIVE, SYN_SENT, SYN_ACK_SENT, PARTIAL, ESTABLISHED, CLOSED, RESET = range(7)
 CONNECTION_STATES = (
     "S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR", "OTH",
 )  # fmt: skip
 S0, S1, SF, REJ, S2, S3, RSTO, RSTR, RSTOS0, RSTRH, SH, SHR, OTH = range(13)
-HISTORY_LETTERS = "SHADFRIQ^"
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
-
-
-@part
-def note_history(flow: Record, letter: int, from_source: bool) -> None:
-    """Add a letter (index into HISTORY_LETTERS) unless this side has it already. 5 bits a letter."""
-    code = letter * 2 + (0 if from_source else 1)
-    if (signed(flow["history_seen"]) >> code) & 1:
-        return
-    flow["history_seen"] |= np.uint32(1 << code)
-    place = signed(flow["history_length"])
-    if place < 12:
-        flow["history_early"] |= np.uint64(code + 1) << np.uint64(5 * place)
-    elif place < 24:
-        flow["history_late"] |= np.uint64(code + 1) << np.uint64(5 * (place - 12))
-    flow["history_length"] = place + 1
-
-
-@part
-def _letter(flags: int, payload: int) -> int:
-    """Return the history letter of a segment, -1 for none."""
-    controls = (flags & 1) + ((flags >> 1) & 1) + ((flags >> 2) & 1)
-    if controls > 1:
-        return 6 if flags & _FIN and flags & _RST else 7
-    if flags & _SYN:
-        return 1 if flags & _ACK else 0
-    if flags & _FIN:
-        return 4
-    if flags & _RST:
-        return 5
-    if payload > 0:
-        return 3
-    return 2 if flags & _ACK else -1
 
 
 @part
@@ -75,12 +49,9 @@ def _from_inactive(state: int, peer: int, flags: int, payload: int, is_source: b
     return state, peer
 
 
-@part
+@hot
 def advance(flow: Record, flags: int, payload: int, from_source: bool) -> bool:
     """Take one segment into account. Return whether the connection is over."""
-    letter = _letter(flags, payload)
-    if letter >= 0:
-        note_history(flow, letter, from_source)
     if from_source:
         state, peer = signed(flow["source_state"]), signed(flow["destination_state"])
     else:
@@ -134,7 +105,9 @@ def connection_state(flow: Record) -> int:
             return REJ
         return RSTRH if source_silent else RSTR
     if source == RESET:
-        return RSTOS0 if destination_silent else RSTO
+        if destination_silent:
+            return RSTOS0 if begins_with_reset_syn(flow) else OTH
+        return RSTO
     if source == CLOSED and destination == CLOSED:
         return SF
     if source == CLOSED:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from secwatch.sensor.kernels.application import see_tcp, see_udp
-from secwatch.sensor.kernels.compiler import kernel, part
+from secwatch.sensor.kernels.compiler import hot, kernel, part
 from secwatch.sensor.kernels.decode import decode
+from secwatch.sensor.kernels.expiry import SWEEP_EVERY, end_all, sweep
 from secwatch.sensor.kernels.flow_table import find, flow_tag, touch
-from secwatch.sensor.kernels.flows import SWEEP_EVERY, create, finish, has_room, split, sweep
+from secwatch.sensor.kernels.flows import create, finish, has_room, split
+from secwatch.sensor.kernels.fragments import claim, hold
+from secwatch.sensor.kernels.history import LETTER_DATA, note_acknowledgement, note_history, note_late, note_segment
 from secwatch.sensor.kernels.index import PacketIndex
+from secwatch.sensor.kernels.network import arp_row, icmp_row
 from secwatch.sensor.kernels.reads import Bytes, signed
-from secwatch.sensor.kernels.sequence import REPEATED, place_of
+from secwatch.sensor.kernels.records import LATER_FRAGMENT, NOT_FRAGMENTED, ORPHAN_FRAGMENT
+from secwatch.sensor.kernels.sequence import NEXT, REPEATED, place_of
 from secwatch.sensor.kernels.state import (
     ACTIVE_TIMEOUT,
     BAD_TIME,
@@ -20,13 +25,11 @@ from secwatch.sensor.kernels.state import (
     END_OF_TIME,
     FIRST_TIME,
     FLOWS_ONLY,
-    FLUSH,
     IDLE,
+    IS_ARP,
     LAST_TIME,
     LIST_CLOSED,
-    LISTS,
     NEXT_SWEEP,
-    NO_IP,
     NOT_IP,
     PACKET_TIME,
     PACKETS,
@@ -35,7 +38,7 @@ from secwatch.sensor.kernels.state import (
     Record,
     SensorState,
 )
-from secwatch.sensor.kernels.tcp import advance, note_history
+from secwatch.sensor.kernels.tcp import advance
 
 
 @kernel
@@ -58,13 +61,14 @@ def track(state: SensorState, data: Bytes, index: PacketIndex, start: int, count
         vlan = index.vlans[place]
         state.control[BYTES] += index.wire[place] + (4 if vlan else 0)
         wire, link = index.wire[place], index.links[place]
+        state.packet[np.uint64(0)]["time"] = time
         cause = decode(state, data, index.offsets[place], index.captured[place], wire, link, vlan)
         if cause == 0:
-            packet = state.packet[0]
-            packet["time"] = time
-            _take(state, data, packet)
-        elif cause == NO_IP:
+            _take(state, data, state.packet[np.uint64(0)])
+        elif cause < 0:
             state.control[NOT_IP] += 1
+            if cause == IS_ARP:
+                arp_row(state, data, state.packet[np.uint64(0)])
         else:
             state.causes[cause] += 1
     return count
@@ -78,7 +82,7 @@ def _refuse(state: SensorState, index: PacketIndex, place: int) -> None:
     state.causes[BAD_TIME if index.links[place] >= 0 else UNKNOWN_INTERFACE] += 1
 
 
-@part
+@hot
 def _note_time(state: SensorState, time: int) -> None:
     """Keep the clock, and count time running backwards; the heads of the lists are looked at anew then."""
     if time < state.control[PACKET_TIME]:
@@ -90,12 +94,15 @@ def _note_time(state: SensorState, time: int) -> None:
     state.control[PACKET_TIME] = time
 
 
-@part
+@hot
 def _take(state: SensorState, data: Bytes, packet: Record) -> None:
     """Count a decoded packet in its flow, and look into its payload."""
     time = packet["time"]
     protocol = packet["protocol"]
     flags = signed(packet["flags"])
+    if packet["fragment"] == ORPHAN_FRAGMENT:
+        hold(state, packet, data)
+        return
     tag = flow_tag(state, packet)
     number, from_source = find(state, packet, tag)
     if number >= 0:
@@ -113,24 +120,47 @@ def _take(state: SensorState, data: Bytes, packet: Record) -> None:
     if number < 0:
         number, from_source = create(state, packet, data, tag)
     _count(state.flows[np.uint64(number)], packet, from_source)
-    closed = False
-    looked_into = state.settings[FLOWS_ONLY] == 0 and packet["payload_end"] > packet["payload_start"]
-    if packet["later_fragment"] == 0:
-        if protocol == 6:
-            closed = advance(state.flows[np.uint64(number)], flags, packet["payload_length"], from_source)
-            touch(state, number, time, closed)
-            if packet["payload_length"] > 0 or flags & 2:
-                where = place_of(state, number, packet, from_source)
-                if where != REPEATED and looked_into:
-                    see_tcp(state, data, number, packet, from_source, where)
+    if packet["fragment"] != NOT_FRAGMENTED:
+        if packet["fragment"] == LATER_FRAGMENT:
+            touch(state, number, time, False)
             return
-        note_history(state.flows[np.uint64(number)], 3, from_source)
-        if protocol == 17 and looked_into:
+        claim(state, state.flows[np.uint64(number)], packet, from_source)
+    looked_into = state.settings[FLOWS_ONLY] == 0
+    if protocol == 6:
+        _segment(state, data, number, packet, from_source, looked_into)
+        return
+    note_history(state.flows[np.uint64(number)], LETTER_DATA, from_source)
+    if protocol == 17:
+        if looked_into and packet["payload_end"] > packet["payload_start"]:
             see_udp(state, data, number, packet, from_source)
-    touch(state, number, time, closed)
+    elif looked_into and (protocol == 1 or protocol == 58):
+        icmp_row(state, data, number, packet, from_source)
+    touch(state, number, time, False)
 
 
-@part
+@hot
+def _segment(
+    state: SensorState, data: Bytes, number: int, packet: Record, from_source: bool, looked_into: bool
+) -> None:
+    """Take a TCP segment into the state and the history of its flow, and look into what it brings anew."""
+    flags = signed(packet["flags"])
+    note_segment(state, number, packet, from_source)
+    new = False
+    where = NEXT
+    if packet["payload_length"] > 0 or flags & 2:
+        where = place_of(state, number, packet, from_source)
+        new = looked_into and where != REPEATED and packet["payload_end"] > packet["payload_start"]
+        if where != NEXT:
+            note_late(state, number, from_source)
+    closed = advance(state.flows[np.uint64(number)], flags, packet["payload_length"], from_source)
+    if flags & 0x14 == 0x10:
+        note_acknowledgement(state, number, packet, from_source)
+    touch(state, number, packet["time"], closed)
+    if new:
+        see_tcp(state, data, number, packet, from_source, where)
+
+
+@hot
 def _count(flow: Record, packet: Record, from_source: bool) -> None:
     """Add the packet to the numbers of its direction."""
     time = packet["time"]
@@ -141,24 +171,25 @@ def _count(flow: Record, packet: Record, from_source: bool) -> None:
         flow["source_bytes"] += np.uint64(packet["ip_bytes"])
         flow["source_payload"] += np.uint64(packet["payload_length"])
         flow["source_flags"] |= packet["flags"]
+        if flow["source_ttl"] == 0:
+            flow["source_ttl"] = packet["ttl"]
+        if flow["source_first_payload"] == 0 and packet["payload_length"] > 0:
+            flow["source_first_payload"] = min(packet["payload_length"], 0xFFFF)
     else:
         flow["destination_packets"] += np.uint64(1)
         flow["destination_bytes"] += np.uint64(packet["ip_bytes"])
         flow["destination_payload"] += np.uint64(packet["payload_length"])
         flow["destination_flags"] |= packet["flags"]
+        if flow["destination_ttl"] == 0:
+            flow["destination_ttl"] = packet["ttl"]
+        if flow["destination_first_payload"] == 0 and packet["payload_length"] > 0:
+            flow["destination_first_payload"] = min(packet["payload_length"], 0xFFFF)
 
 
 @kernel
 def flush(state: SensorState) -> bool:
     """Export all flows, oldest first in each list. Return whether all went out; if not, empty the output and go on."""
-    for chain in range(LISTS):
-        while state.heads[0, chain] >= 0:
-            if not has_room(state):
-                return False
-            number = state.heads[0, chain]
-            state.flows[np.uint64(number)]["reason"] = FLUSH
-            finish(state, number)
-    return True
+    return end_all(state)
 
 
 @kernel

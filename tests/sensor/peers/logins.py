@@ -138,7 +138,9 @@ def their_arp(packets: Sequence[Packet]) -> Facts:
     """The same from tshark."""
     names = ("opcode", "src.proto_ipv4", "src.hw_mac", "dst.proto_ipv4", "dst.hw_mac")
     return Counter(
-        " ".join((*(packet.first(f"arp.{name}") for name in names), packet.all("eth.src")[-1]))
+        " ".join(
+            (*(packet.first(f"arp.{name}") for name in names), (packet.all("eth.src") + packet.all("sll.src.eth"))[-1])
+        )
         for packet in packets
         if packet.first("arp.opcode")
     )
