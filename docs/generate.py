@@ -74,7 +74,22 @@ def columns() -> str:
         parts.append(f"## `{table.name}`\n\nWindows go by `{table.time_column}`.\n\n{heading}\n{rows}\n")
     functions = "\n".join(f"| `{macro.signature}` | {macro.meaning} |" for macro in MACROS)
     parts.append(f"## Functions beyond plain SQL\n\n| function | meaning |\n|---|---|\n{functions}\n")
+    parts.append(_planned())
     return "\n".join(parts)
+
+
+def _planned() -> str:
+    """Return which columns each planned detection looks at. Raise KeyError for one that no table has."""
+    from secwatch.core.tables import TABLES
+
+    planned = tomllib.loads((DOCS / "planned_detections.toml").read_text(encoding="utf-8"))["detection"]
+    lines = ["## What planned detections look at\n", "| detection | columns |", "|---|---|"]
+    for item in planned:
+        for name in item["columns"]:
+            table, _, column = name.partition(".")
+            TABLES[table].column(column)
+        lines.append(f"| {item['name']} | {', '.join(f'`{name}`' for name in item['columns'])} |")
+    return "\n".join(lines) + "\n"
 
 
 def faithfulness() -> str:
