@@ -65,7 +65,7 @@ def read_stream(
     if not signed(flow["seen"]) & (FRAMED * side):
         if not first and not _begins_message(service, data, start, end, from_source, phase_of(flow)):
             if service == SERVICE_SSH:
-                _encrypted(state, number, end - start, from_source)
+                _encrypted(state, number, signed(packet["payload_length"]), from_source)
             elif service == SERVICE_DNS:
                 state.causes[TRUNCATED_DNS] += 1
             return
@@ -126,7 +126,7 @@ def _take_messages(
         if size < 0:
             lose_side(state, number, from_source)
             if service == SERVICE_SSH:
-                _encrypted(state, number, end - offset, from_source)
+                _encrypted(state, number, signed(packet["payload_length"]) - (offset - start), from_source)
             return
         if size == 0 or offset + wanted > end:
             _unfinished(state, data, number, packet, from_source, offset, size, whole)
