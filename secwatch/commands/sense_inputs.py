@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secwatch.commands.application import Application
-from secwatch.core.errors import UsageProblem
+from secwatch.core.errors import UnreadableInput, UsageProblem
 from secwatch.core.escape import visible
 from secwatch.core.model import Text
 from secwatch.system.console import Output, ProgressLine, note, progress
@@ -96,7 +97,7 @@ def _read_directory(
             on_problem=lambda words: note(f"secwatch: {visible(words, 2000)}"),
             now=lambda: datetime.now(UTC),
         )
-        return read_directory(
+        summary = read_directory(
             application.place,
             application.settings,
             application.database,
@@ -107,6 +108,9 @@ def _read_directory(
             flows_only=how.flows_only,
             detect=how.detect,
         )
+    if not summary.inputs and not how.follow:
+        raise UnreadableInput(f"{directory} holds no capture", f"ls -l {shlex.quote(directory)}")
+    return summary
 
 
 def _sum(summaries: Sequence[ReadSummary]) -> ReadSummary:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from secwatch.core.columns import ColumnBatch, in_bytes
 from secwatch.core.errors import Locked, UnreadableInput
+from secwatch.core.escape import storable
 from secwatch.core.ownership import Ownership
 from secwatch.detect import catalogue
 from secwatch.detect.recorded import Evaluator
@@ -75,6 +76,10 @@ def read_directory(
     """
     started = time.monotonic()
     directory = directory.resolve()
+    if storable(str(directory)) != str(directory):
+        raise UnreadableInput(
+            "the path of the directory is not UTF-8, so how far it is read cannot be kept", "rename it"
+        )
     name = hashlib.sha256(str(directory).encode("utf-8", "surrogateescape")).hexdigest()[:16]
     with lock.hold(place.runtime, f"follow-{name}"):
         known = catalogue.load(place)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from secwatch.core.errors import SecwatchError, UnreadableInput
+from secwatch.core.escape import storable
 from secwatch.sensor.pcapfile import NotACapture
 from secwatch.sensor.selection import first_time
 
@@ -50,6 +51,9 @@ class Rotation:
             with os.scandir(self.directory) as entries:
                 for entry in entries:
                     if entry.name.startswith(".") or entry.path in self.strangers:
+                        continue
+                    if storable(entry.path) != entry.path:
+                        self.unreadable[entry.path] = f"the name of {entry.path} is not UTF-8"
                         continue
                     rotated = self._look_at(entry)
                     if rotated is not None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from secwatch.core.escape import storable
 from secwatch.core.moments import to_text
 from secwatch.store.lake import ReadInput, RecordedFile, add_file
 
@@ -80,7 +81,8 @@ class Member:
 def member(database: Database, path: str) -> Member | None:
     """Return what the file at this very path is a part of, None if it was not read with its directory."""
     rows = database.query(
-        "SELECT directory, quick_identity FROM inputs WHERE name = ? AND directory != '' ORDER BY id DESC", [path]
+        "SELECT directory, quick_identity FROM inputs WHERE name = ? AND directory != '' ORDER BY id DESC",
+        [storable(path)],
     )
     return next((Member(row["directory"], not row["quick_identity"]) for row in rows), None)
 

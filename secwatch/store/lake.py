@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from sqlite_utils import Database
 
+from secwatch.core.escape import storable
 from secwatch.core.moments import to_text
 
 KEY_BYTES = 32
@@ -162,7 +163,7 @@ def add_input(database: Database, read: ReadInput, produced: Sequence[RecordedFi
     row = {
         "identity": read.identity,
         "quick_identity": read.quick_identity,
-        "name": read.name,
+        "name": storable(read.name),
         "read_at": to_text(read.read_at),
         "first_time": read.first_time,
         "last_time": read.last_time,

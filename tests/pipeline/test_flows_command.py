@@ -29,7 +29,7 @@ def test_json_and_the_limit(city: Path, secwatch: Secwatch) -> None:
     sql = "SELECT destination_port AS port FROM flows ORDER BY 1"
     answer = secwatch("-w", city, "flows", "query", sql, "--json", "--limit", "2")
     assert answer.json == {"schema": 1, "items": [{"port": 1}, {"port": 2}], "truncated": True}
-    assert "more than 2 rows" in answer.stderr
+    assert "these are the first 2 rows, there are 10 more" in answer.stderr
     assert secwatch("-w", city, "flows", "query", "-", "--json", stdin=sql.encode()).json["truncated"] is False
 
 

@@ -16,6 +16,7 @@ import pytest
 from secwatch.core.errors import Locked
 from secwatch.system.lock import hold
 from tests.conftest import ROOT, run_secwatch
+from tests.pipeline.captures import write_scan
 
 HEAVY = ("scapy", "numba", "numpy", "duckdb", "paramiko", "yara", "boreal", "sqlite_utils", "rich", "cryptography")
 
@@ -195,6 +196,10 @@ def test_names_that_are_not_utf8_are_shown_escaped(workspace: Path) -> None:
         assert run.code == 3
         assert "Traceback" not in run.stderr
         assert "\x1b" not in run.stdout + run.stderr
+    named = workspace.parent / os.fsdecode(b"real\xff.pcap")
+    write_scan(named, packets=4)
+    assert run_secwatch("-w", workspace, "sense", "read", named).code == 0
+    assert run_secwatch("-w", workspace, "sense", "read", named, "--json").json["inputs"][0]["result"] == "known"
     error = json.loads(run_secwatch("-w", workspace, "sense", "read", "--json", name).stderr)
     assert "\\xff.pcap cannot be opened" in error["error"]
     sql = os.fsdecode(b"SELECT '\xff'")
