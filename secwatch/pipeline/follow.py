@@ -21,7 +21,7 @@ from secwatch.detect import catalogue
 from secwatch.detect.recorded import Evaluator
 from secwatch.pipeline.followed import Ledger, sum_of
 from secwatch.pipeline.identity import hint_of, is_one_of
-from secwatch.pipeline.read import InputResult, ReadSummary, sensor_settings
+from secwatch.pipeline.read import InputResult, ReadSummary, counted, sensor_settings
 from secwatch.pipeline.retention import watch
 from secwatch.sensor.continuing import ContinuingReader
 from secwatch.sensor.kernels.state import Output, SensorState
@@ -198,7 +198,7 @@ class _Follower:
             self._state = reader.state
             counters = self._ledger.counters(reader)
         self._finished[item.same] = max(item.size, reader.progress[0])
-        self._note(self._ledger.result(item.path, counters, time.monotonic() - started))
+        self._note(counted(item.path, counters, time.monotonic() - started))
 
     def _read_on(self, item: Rotated, reader: ContinuingReader) -> bool:
         """Take the file as far as it goes. Return whether the run is to stop before its end."""

@@ -157,22 +157,6 @@ class Ledger:
         self.problems.extend(problem for problem in outcome.problems if problem not in self.problems)
         return changes.opened
 
-    def result(self, path: str, counters: SensorCounters, seconds: float) -> InputResult:
-        """Return how a file went; its alerts are among those of the whole run."""
-        return InputResult(
-            path,
-            "read",
-            packets=counters.packets,
-            bytes=counters.bytes,
-            flows=counters.flows,
-            events=dict(counters.events),
-            malformed=dict(counters.malformed),
-            not_ip=counters.not_ip,
-            retransmissions=counters.retransmissions,
-            dropped=counters.dropped,
-            seconds=seconds,
-        )
-
     def _as_input(self, item: Rotated, reader: ContinuingReader, now: datetime) -> store.ReadInput:
         """What is recorded of the file: until it has ended, nothing that another reading could take for the whole."""
         counted = self.counters(reader)

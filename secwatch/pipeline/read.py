@@ -276,6 +276,12 @@ def _result(
     replaced: int,
     seconds: float,
 ) -> InputResult:
+    found = tuple(sorted({*changes.opened, *changes.updated}))
+    return replace(counted(path, counters, seconds), alerts=found, problems=problems, replaced=replaced)
+
+
+def counted(path: str, counters: SensorCounters, seconds: float) -> InputResult:
+    """Return how an input that was read went, by what the sensor counted."""
     return InputResult(
         path,
         "read",
@@ -287,8 +293,5 @@ def _result(
         not_ip=counters.not_ip,
         retransmissions=counters.retransmissions,
         dropped=counters.dropped,
-        alerts=tuple(sorted({*changes.opened, *changes.updated})),
-        problems=problems,
-        replaced=replaced,
         seconds=seconds,
     )

@@ -61,8 +61,6 @@ class MessageStage:
         """Return the rows that the events of one kind give, by table. `arena` holds the texts of the state."""
         service = SERVICES[kind]
         tables: dict[str, Rows] = {}
-        if service not in STATELESS and service not in REMEMBERING:
-            return tables
         places: dict[int, list[tuple[Rows, int]]] = {}
         kept: list[Sequence[Row]] = []  # keeps the ids in `places` from being used again
         for event, request, response in _exchanges(state, events, arena):

@@ -29,8 +29,8 @@ _ENTRY: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False}
 _PIECE: dict[str, Any] = {"nogil": True, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 # A part never runs by itself: its instructions become part of every kernel that calls it. Optimising
-# it and making machine code of it alone, with all that it calls, took nine tenths of the compilation
-# (measured), so numba's steps for both are left out for parts.
+# it and making machine code of it alone, with all that it calls, took two thirds of the compilation
+# (130 s of processor time with it, 47 s without), so numba's steps for both are left out for parts.
 _parts: set[str] = set()
 
 
