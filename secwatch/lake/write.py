@@ -55,6 +55,7 @@ class Writer:
         self._lake = lake
         self._rows_per_file = rows_per_file
         self._pending: dict[str, list[ColumnBatch]] = {}
+        self._waiting: dict[str, tuple[int, int]] = {}
         self._segments: list[Segment] = []
         self._token = secrets.token_hex(8)
         self._connection = duckdb.connect()
@@ -74,10 +75,11 @@ class Writer:
         """Take a batch; it must not change afterwards. Writes a file when enough has come together."""
         if batch.rows == 0:
             return
-        pending = self._pending.setdefault(batch.table, [])
-        pending.append(batch)
-        rows = sum(item.rows for item in pending)
-        if rows >= self._rows_per_file or sum(in_bytes(item) for item in pending) >= BYTES_PER_FILE:
+        self._pending.setdefault(batch.table, []).append(batch)
+        rows, size = self._waiting.get(batch.table, (0, 0))
+        rows, size = rows + batch.rows, size + in_bytes(batch)
+        self._waiting[batch.table] = rows, size
+        if rows >= self._rows_per_file or size >= BYTES_PER_FILE:
             self._write(batch.table)
 
     def finish(self) -> tuple[Segment, ...]:
@@ -96,10 +98,12 @@ class Writer:
             (self._lake / segment.path).unlink(missing_ok=True)
         self._segments.clear()
         self._pending.clear()
+        self._waiting.clear()
 
     def _write(self, name: str) -> None:
         """Write what is pending of a table: one file for each day that its rows lie in."""
         batches = self._pending.pop(name, [])
+        self._waiting.pop(name, None)
         if not batches:
             return
         table = TABLES[name]
