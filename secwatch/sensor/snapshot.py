@@ -25,7 +25,7 @@ def write(path: Path, state: SensorState, index: PacketIndex) -> str:
     Return the SHA-256 of the file, which `read` wants to see again. Raise OSError.
     """
     arrays = {f"index_{name}": getattr(index, name) for name in _OF_INDEX}
-    for name, array in state._asdict().items():
+    for name, array in state.arrays().items():
         if name not in _PASSING and name != "table":
             arrays[name] = array[: _used(name, state)]
     arrays["table_size"] = np.array([len(state.table)])
@@ -62,7 +62,7 @@ def read(path: Path, digest: str, state: SensorState, index: PacketIndex, *, who
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return False
     targets: dict[str, Any] = {f"index_{name}": getattr(index, name) for name in _OF_INDEX}
-    targets |= {name: array for name, array in state._asdict().items() if name not in _PASSING and name != "table"}
+    targets |= {name: array for name, array in state.arrays().items() if name not in _PASSING and name != "table"}
     if arrays.keys() != targets.keys() | {"table_places", "table_entries", "table_size"}:
         return False
     if arrays["table_size"].tolist() != [len(state.table)]:

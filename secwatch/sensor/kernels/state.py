@@ -1,17 +1,19 @@
 """The memory of the sensor: flow table, waiting transactions, finished rows, counters.
 
-All of it is numpy arrays of fixed size in one named tuple, so that kernels, the file reader and
+All of it is numpy arrays of fixed size in one object, so that kernels, the file reader and
 later the capture ring share it, and so that no input can make it grow.
 """
 
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from secwatch.sensor.kernels.passing import Arrays
 from secwatch.sensor.kernels.records import EVENT, FLOW, PACKET, PENDING, SLOT, STREAM, TROUBLE
 
 # Where the numbers of `SensorState.control` are.
@@ -174,7 +176,8 @@ Record = Any  # one record of a structured array: fields by name
 Records = NDArray[Any]
 
 
-class SensorState(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class SensorState(Arrays):
     """Everything a kernel keeps between packets. Shapes are fixed when it is made."""
 
     control: NDArray[Any]  # int64 (CONTROL_SIZE,)
@@ -261,7 +264,8 @@ def hand_over(state: SensorState) -> Output:
 
 def twin(state: SensorState) -> SensorState:
     """Return the same state with output arrays of its own: one can be read while kernels fill the other."""
-    return state._replace(
+    return replace(
+        state,
         finished=np.zeros_like(state.finished),
         events=np.zeros_like(state.events),
         text_starts=np.zeros_like(state.text_starts),
