@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from secwatch.commands.application import Application
+from secwatch.core import durations
 from secwatch.core.errors import UnreadableInput, UsageProblem
 from secwatch.core.escape import visible
 from secwatch.core.model import Text
@@ -96,6 +97,7 @@ def _read_directory(
             on_alerts=tell_alerts,
             on_problem=lambda words: note(f"secwatch: {visible(words, 2000)}"),
             now=lambda: datetime.now(UTC),
+            window_seconds=durations.seconds(application.settings.sensor.window),
         )
         summary = read_directory(
             application.place,

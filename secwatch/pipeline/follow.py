@@ -23,7 +23,7 @@ from secwatch.pipeline.followed import Ledger, sum_of
 from secwatch.pipeline.identity import hint_of, is_one_of
 from secwatch.pipeline.read import InputResult, ReadSummary, counted, sensor_settings
 from secwatch.pipeline.retention import watch
-from secwatch.sensor.continuing import ContinuingReader
+from secwatch.sensor.continuing import ContinuingReader, Silence
 from secwatch.sensor.kernels.state import Output, SensorState
 from secwatch.sensor.reader import SensorSettings
 from secwatch.sensor.rotation import Rotated, Rotation
@@ -203,6 +203,7 @@ class _Follower:
     def _read_on(self, item: Rotated, reader: ContinuingReader) -> bool:
         """Take the file as far as it goes. Return whether the run is to stop before its end."""
         steering = self._steering
+        silence, recorded = Silence(), -1
         for output in reader.read_on():
             if output is not None:
                 self._take(reader, output)
@@ -213,13 +214,23 @@ class _Follower:
             due = time.monotonic() - self._committed >= steering.window_seconds
             if due or sum(map(in_bytes, self._pending)) >= PENDING_BYTES:
                 self._take(reader, reader.so_far())
-                self._commit(item, reader, done=False)
+                if self._pending or reader.position != recorded:
+                    self._commit(item, reader, done=False)
+                    recorded = reader.position
             if reader.at_end and reader.waits:
                 if self._newer(item):
                     reader.waits = False  # it is looked at once more: what its writer wrote last is read
                 else:
+                    self._pass_time(reader, silence)
                     self._wait()
         return False
+
+    def _pass_time(self, reader: ContinuingReader, silence: Silence) -> None:
+        """End what is over by the clock while nothing comes from a writer that is at work."""
+        seconds = silence.seconds(reader.position, time.monotonic())
+        if seconds is not None and reader.between_packets:
+            for output in reader.pass_time(seconds):
+                self._take(reader, output)
 
     def _newer(self, item: Rotated) -> bool:
         """Whether a file that comes after this one is there; this one may have been moved away or written over."""

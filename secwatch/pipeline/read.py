@@ -261,6 +261,7 @@ def sensor_settings(configured: Sensor, *, flows_only: bool = False) -> SensorSe
             tcp_idle_seconds=durations.seconds(configured.tcp_idle),
             udp_idle_seconds=other,
             other_idle_seconds=other,
+            attempt_seconds=durations.seconds(configured.attempt),
             active_seconds=durations.seconds(configured.active),
             flows_only=flows_only,
         )

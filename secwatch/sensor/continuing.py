@@ -13,7 +13,7 @@ import numpy as np
 from secwatch.sensor.kernels import index as finder
 from secwatch.sensor.kernels import state as memory
 from secwatch.sensor.kernels.state import SensorState
-from secwatch.sensor.kernels.track import flush
+from secwatch.sensor.kernels.track import flush, tick
 from secwatch.sensor.pcapfile import BLOCK_BYTES
 from secwatch.sensor.reader import CARRY_BYTES, FlowReader, SensorSettings
 
@@ -27,6 +27,26 @@ _COUNTED_FROM_ZERO = (
     memory.SLOTS_EVICTED,
     memory.RETRANSMISSIONS,
 )
+
+
+class Silence:
+    """For how long a file has not grown, of which we have seen that it does.
+
+    One that was whole when we found it may have been brought here, and what follows it may be on its way: its
+    open flows wait for that. So they do where the clock of this machine and that of the packets differ: only the
+    time that passes counts.
+    """
+
+    def __init__(self) -> None:
+        self._position: int | None = None
+        self._since: float | None = None
+
+    def seconds(self, position: int, now: float) -> float | None:
+        """Return the seconds since the file grew, None if it has not yet done so before our eyes."""
+        if position != self._position:
+            self._since = None if self._position is None else now
+            self._position = position
+        return None if self._since is None else now - self._since
 
 
 class ContinuingReader(FlowReader):
@@ -123,6 +143,21 @@ class ContinuingReader(FlowReader):
     def so_far(self) -> memory.Output:
         """Return what is finished, though there is room for more."""
         return self._hand_over()
+
+    @property
+    def between_packets(self) -> bool:
+        """Whether the file ends with a packet: if not, its writer has more in its memory."""
+        return not self._behind
+
+    def pass_time(self, seconds: float) -> Iterator[memory.Output]:
+        """Yield outputs with the flows that are over when nothing has come for so long since the last packet."""
+        last = int(self._state.control[memory.PACKET_TIME])
+        if last < 0:
+            return  # there has been no packet yet
+        while not tick(self._state, last + round(seconds * 1_000_000)):
+            yield self._hand_over()
+        # The next packet says what time it is: it may be earlier than it would be by our clock.
+        self._state.control[memory.NEXT_SWEEP] = last
 
     def let_go(self) -> Iterator[memory.Output]:
         """Yield outputs with all flows that are open."""

@@ -29,7 +29,11 @@ class SensorSettings:
 
     Idle time-outs are Zeek's (tcp_inactivity_timeout 5 min, udp and icmp 1 min, tcp_close_delay
     5 s in base/init-bare.zeek); the active time-out is the 30 min that NetFlow exporters
-    (softflowd, nfstream, Cisco) use. A flow takes 208 bytes, so the default bound takes 240 MB at
+    (softflowd, nfstream, Cisco) use. An attempt is TCP that nobody has answered. Zeek ends it 5 s after
+    its first SYN (tcp_attempt_delay) and makes a new connection of a SYN that is sent again later; here
+    the time counts from the last packet and is longer than the pause before the fourth repetition
+    (16 s: RFC 6298 begins with 1 s and doubles), so that a scan is told soon and what a
+    patient client repeats stays one flow. A flow takes 208 bytes, so the default bound takes 240 MB at
     most, and only what is used of it.
     """
 
@@ -38,6 +42,7 @@ class SensorSettings:
     udp_idle_seconds: int = 60
     other_idle_seconds: int = 60
     closed_seconds: int = 5
+    attempt_seconds: int = 20
     active_seconds: int = 1800
     batch_rows: int = 1 << 16
     flows_only: bool = False  # no payload is looked into: no events, services guessed by port
@@ -50,19 +55,20 @@ class SensorSettings:
         if min(self._seconds()) < 1 or max(self._seconds()) > 10**9:
             raise ValueError("time-outs must be at least one second")
 
-    def _seconds(self) -> tuple[int, int, int, int, int]:
+    def _seconds(self) -> tuple[int, int, int, int, int, int]:
         return (
             self.tcp_idle_seconds,
             self.udp_idle_seconds,
             self.other_idle_seconds,
             self.closed_seconds,
+            self.attempt_seconds,
             self.active_seconds,
         )
 
-    def timeouts(self) -> tuple[int, int, int, int, int]:
-        """Return the time-outs as the kernels have them: µs for tcp, udp, other, closed, active."""
-        tcp, udp, other, closed, active = (seconds * 1_000_000 for seconds in self._seconds())
-        return tcp, udp, other, closed, active
+    def timeouts(self) -> tuple[int, int, int, int, int, int]:
+        """Return the time-outs as the kernels have them: µs for tcp, udp, other, closed, attempt, active."""
+        tcp, udp, other, closed, attempt, active = (seconds * 1_000_000 for seconds in self._seconds())
+        return tcp, udp, other, closed, attempt, active
 
     def new_state(self) -> memory.SensorState:
         """Return an empty sensor state with these bounds."""

@@ -135,7 +135,7 @@ class Selector:
         Raise UnreadableInput if it cannot be opened or is no capture.
         """
         # Fresh for every capture: fragments of one are not those of another.
-        state = new_state(16, 16, (1, 1, 1, 1, 1), event_rows=2, slots=1)
+        state = new_state(16, 16, (1, 1, 1, 1, 1, 1), event_rows=2, slots=1)
         with CaptureFile(path) as capture:
             blocks = Blocks(capture)
             index = blocks.index

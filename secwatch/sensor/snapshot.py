@@ -90,6 +90,7 @@ def _used(name: str, state: SensorState) -> int | None:
     return {
         "flows": flows,
         "streams": flows,
+        "troubles": flows,
         "slots": slots,
         "slot_data": slots * memory.SLOT_BYTES,
     }.get(name)

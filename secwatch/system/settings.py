@@ -34,6 +34,7 @@ class Sensor(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     max_flows: Positive = 1_000_000
     tcp_idle: Duration = "300s"
     other_idle: Duration = "60s"
+    attempt: Duration = "20s"
     active: Duration = "30m"
     window: Duration = "60s"
     ring_megabytes: Annotated[int, Meta(ge=2, le=4096)] = 64

@@ -194,7 +194,7 @@ def test_a_new_configuration_without_losing_what_is_open(net: Wires, workspace: 
     configuration.write_text("[sensor]\nwindow = 7\n")
     live.tell(signal.SIGHUP)
     time.sleep(0.6)
-    configuration.write_text(good.replace('tcp_idle = "300s"', 'tcp_idle = "1s"'))
+    configuration.write_text(good.replace('attempt = "20s"', 'attempt = "1s"'))
     live.tell(signal.SIGHUP)
     time.sleep(3)
     net.send(_write(tmp_path / "two.pcap", [segment(SYN, port=2)]))

@@ -151,7 +151,7 @@ class Sensor:
     """A sensor with little memory, so that every bound is reached."""
 
     def __init__(self, slots: int = 6) -> None:
-        timeouts = (300_000_000, 60_000_000, 60_000_000, 5_000_000, 10**9)
+        timeouts = (300_000_000, 60_000_000, 60_000_000, 5_000_000, 20_000_000, 10**9)
         self.state = state.new_state(24, 64, timeouts, 512, slots)
         self.state.seed[0] = 1
         self.maker = BatchMaker(self.state)

@@ -96,6 +96,45 @@ def test_idle_flows_end_and_new_ones_begin(tmp_path: Path) -> None:
     assert [f["export_reason"] for f in read(silent).flows] == ["idle", "flush"]
 
 
+@pytest.mark.parametrize("flags", [SYN, 0])
+def test_an_attempt_ends_before_other_tcp(tmp_path: Path, flags: int) -> None:
+    """A port that stays silent is told after 20 s, of a SYN as of a scan without flags."""
+    later = (1e9 + 21, datagram(b"?" * 20))
+    path = pcap(tmp_path / "f.pcap", [(1e9, segment(flags)), later])
+    assert [flow["export_reason"] for flow in read(path).flows] == ["idle", "flush"]
+    path = pcap(tmp_path / "g.pcap", [(1e9, segment(flags)), (1e9 + 19, datagram(b"?" * 20))])
+    assert [flow["export_reason"] for flow in read(path).flows] == ["flush", "flush"]
+    longer = SensorSettings(attempt_seconds=30)
+    path = pcap(tmp_path / "h.pcap", [(1e9, segment(flags)), later])
+    assert [flow["export_reason"] for flow in read(path, longer).flows] == ["flush", "flush"]
+
+
+def test_a_patient_client_makes_one_flow_of_its_repeated_syns(tmp_path: Path) -> None:
+    """RFC 6298: pauses of 1, 2, 4, 8 and 16 s. Whoever is answered at last has a connection like any other."""
+    tries = [(1e9 + seconds, segment(SYN)) for seconds in (0, 1, 3, 7, 15, 31)]
+    answer = [(1e9 + 50.5, segment(SYN | ACK, answer=True)), (1e9 + 50.6, segment(ACK))]
+    path = pcap(tmp_path / "f.pcap", [*tries, *answer, (1e9 + 250, segment(PSH | ACK, b"x"))])
+    (flow,) = read(path).flows
+    assert (flow["connection_state"], flow["source_packets"], flow["export_reason"]) == ("S1", 8, "flush")
+
+
+@pytest.mark.parametrize(
+    ("second", "state"), [(segment(SYN | ACK, answer=True), "S1"), (segment(ACK), "S0")], ids=["answered", "one way"]
+)
+def test_a_connection_that_has_gone_on_is_no_attempt(tmp_path: Path, second: bytes, state: str) -> None:
+    """The acknowledgement of a client shows that it was answered, where the mirror shows one direction only."""
+    frames = [(1e9, segment(SYN)), (1e9 + 1, second), (1e9 + 200, segment(PSH | ACK, b"x"))]
+    (flow,) = read(pcap(tmp_path / "f.pcap", frames)).flows
+    assert (flow["connection_state"], flow["source_packets"] + flow["destination_packets"]) == (state, 3)
+
+
+def test_an_answer_that_comes_too_late_begins_a_flow_of_the_same_client(tmp_path: Path) -> None:
+    frames = [(1e9, segment(SYN)), (1e9 + 25, segment(SYN | ACK, answer=True)), (1e9 + 26, segment(ACK))]
+    first, second = read(pcap(tmp_path / "f.pcap", frames)).flows
+    assert (first["connection_state"], first["source_address"]) == ("S0", CLIENT)
+    assert (second["source_address"], second["history"]) == (CLIENT, "^hA")
+
+
 def test_long_flows_are_exported_while_they_live(tmp_path: Path) -> None:
     path = pcap(tmp_path / "f.pcap", [(1e9 + 200 * i, segment(ACK, b"x")) for i in range(21)])
     flows = read(path).flows

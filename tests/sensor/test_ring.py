@@ -99,14 +99,14 @@ def test_a_block_cut_anywhere_gives_what_stands_before() -> None:
 
 def test_time_moves_on_without_packets() -> None:
     """An idle link has no packet time: the clock ends what is over, and only that."""
-    settings = SensorSettings(tcp_idle_seconds=300, udp_idle_seconds=60)
+    settings = SensorSettings(attempt_seconds=20)
     state, found = settings.new_state(), index.new_index()
     found.file[index.LINK_TYPE] = 1
     data = np.frombuffer(bytearray(ring_block([segment(SYN)])), np.uint8)
     ring.index_ring(data, 0, 0, len(data), found)
     track.track(state, data, found, 0, 1)
     start = int(found.times[0])
-    for later, finished in ((0, 0), (299, 0), (300, 0), (301, 1), (9999, 1)):
+    for later, finished in ((0, 0), (19, 0), (20, 0), (21, 1), (9999, 1)):
         assert track.tick(state, start + later * 1_000_000)
         assert state.control[9] == finished
     assert state.finished["reason"][0] == 1

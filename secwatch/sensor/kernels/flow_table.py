@@ -11,7 +11,7 @@ import numpy as np
 
 from secwatch.sensor.kernels.compiler import hot, part
 from secwatch.sensor.kernels.reads import signed
-from secwatch.sensor.kernels.state import FREE_FLOW, LIST_CLOSED, Record, SensorState
+from secwatch.sensor.kernels.state import FREE_FLOW, LIST_ATTEMPT, LIST_CLOSED, LIST_TCP, Record, SensorState
 
 RELIST_AFTER = 1_000_000  # µs; how exact the order of the lists is
 
@@ -114,12 +114,18 @@ def append(state: SensorState, number: int, chain: int, time: int) -> None:
 
 @hot
 def touch(state: SensorState, number: int, time: int, closed: bool) -> None:
-    """Move an active flow towards the young end of its list, and a closed one into the list of closed flows."""
+    """Move an active flow towards the young end of its list.
+
+    A closed one goes into the list of closed flows, an attempt that was answered into that of TCP.
+    """
     flow = state.flows[np.uint64(number)]
     chain = signed(flow["list"])
     if closed and chain != LIST_CLOSED:
         unlink(state, number)
         append(state, number, LIST_CLOSED, time)
+    elif chain == LIST_ATTEMPT and (flow["destination_packets"] > 0 or signed(flow["source_flags"]) & 0x10):
+        unlink(state, number)
+        append(state, number, LIST_TCP, time)
     elif abs(time - flow["listed"]) >= RELIST_AFTER:
         unlink(state, number)
         append(state, number, chain, time)

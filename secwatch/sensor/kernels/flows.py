@@ -9,7 +9,7 @@ from secwatch.sensor.kernels.compiler import hot, part
 from secwatch.sensor.kernels.flow_table import append, forget, unlink
 from secwatch.sensor.kernels.history import LETTER_TURNED, note_history
 from secwatch.sensor.kernels.reads import Bytes, byte, signed
-from secwatch.sensor.kernels.records import TROUBLED
+from secwatch.sensor.kernels.records import NOT_FRAGMENTED, TROUBLED
 from secwatch.sensor.kernels.state import (
     ACTIVE,
     ARENA,
@@ -20,6 +20,7 @@ from secwatch.sensor.kernels.state import (
     FINISHED,
     FLOWS_TOTAL,
     FREE_FLOW,
+    LIST_ATTEMPT,
     LIST_CLOSED,
     LIST_OTHER,
     LIST_TCP,
@@ -207,8 +208,12 @@ def create(state: SensorState, packet: Record, data: Bytes, tag: int) -> tuple[i
         place = (place + 1) & (len(state.table) - 1)
     state.table[np.uint64(place)] = (tag << 32) | number
     protocol = packet["protocol"]
-    chain = LIST_TCP if protocol == 6 else LIST_UDP if protocol == 17 else LIST_OTHER
-    append(state, number, chain, packet["time"])
+    if protocol == 6:
+        # Whatever acknowledges nothing waits for its first answer; a fragment may hide its flags.
+        waits = signed(packet["flags"]) & 0x10 == 0 and packet["fragment"] == NOT_FRAGMENTED
+        append(state, number, LIST_ATTEMPT if waits else LIST_TCP, packet["time"])
+    else:
+        append(state, number, LIST_UDP if protocol == 17 else LIST_OTHER, packet["time"])
     return number, not answers
 
 

@@ -121,8 +121,8 @@ NO_IP = -1  # decode's answer for well-formed traffic that carries no IP
 IS_ARP = -2  # decode's answer for ARP
 
 # Lists of flows by what ends them; also the first places of `SensorState.settings`.
-LIST_TCP, LIST_UDP, LIST_OTHER, LIST_CLOSED, ACTIVE_TIMEOUT, FLOWS_ONLY = range(6)
-LISTS = 4
+LIST_TCP, LIST_UDP, LIST_OTHER, LIST_CLOSED, LIST_ATTEMPT, ACTIVE_TIMEOUT, FLOWS_ONLY = range(7)
+LISTS = 5
 
 REASONS = ("end", "idle", "active", "evicted", "flush")
 END, IDLE, ACTIVE, EVICTED, FLUSH = range(5)
@@ -206,13 +206,13 @@ class SensorState(Arrays):
 def new_state(
     max_flows: int,
     batch_rows: int,
-    timeouts: tuple[int, int, int, int, int],
+    timeouts: tuple[int, int, int, int, int, int],
     event_rows: int = EVENT_ROWS,
     slots: int = SLOTS,
     *,
     flows_only: bool = False,
 ) -> SensorState:
-    """Return an empty state. `timeouts` are microseconds: tcp, udp, other, closed, active.
+    """Return an empty state. `timeouts` are microseconds: tcp, udp, other, closed, attempt, active.
 
     With flows_only no payload is looked into: there are no events.
     """

@@ -24,7 +24,7 @@ def run_all() -> None:
 
     Two rows, not none: numpy calls empty slices contiguous, and that is another type to numba.
     """
-    state = new_state(16, 16, (1, 1, 1, 1, 1), event_rows=2, slots=1)
+    state = new_state(16, 16, (1, 1, 1, 1, 1, 1), event_rows=2, slots=1)
     index = new_index()
     data = np.zeros(256, np.uint8)
     index_pcap(data, 0, 0, index)

@@ -1,0 +1,27 @@
+"""What the tests of rotated captures compare with."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from secwatch.core.ownership import Ownership
+from secwatch.pipeline.read import read_inputs
+from tests.pipeline.rotated import FRAMES, SETTINGS, City
+from tests.sensor.frames import pcap
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """What the same packets give in one file."""
+    directory = tmp_path_factory.mktemp("whole")
+    city = City(directory / "city")
+    path = pcap(directory / "whole.pcap", FRAMES)
+    read_inputs(
+        city.place, SETTINGS, city.database, Ownership(()), [str(path)], now=lambda: datetime(2026, 11, 23, tzinfo=UTC)
+    )
+    flows, lookups = city.everything()
+    assert (len(flows), len(lookups)) == (52, 40)
+    return flows, lookups
