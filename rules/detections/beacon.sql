@@ -71,7 +71,7 @@ source = "RFC 1035"
 periodic = "periodic_services.txt"
 */
 -- Not materialised: a day's calls of a city would fill the memory, reading them again costs less.
-WITH calls AS NOT MATERIALIZED (
+WITH answered AS NOT MATERIALIZED (
     SELECT
         source_address, destination_address, destination_port, first_seen, last_seen, fresh,
         source_payload_bytes AS size
@@ -80,69 +80,55 @@ WITH calls AS NOT MATERIALIZED (
       AND source_packets > 0
       AND destination_packets > 0
       AND destination_port NOT IN ($time_port, $name_port)
-      AND NOT address_is_private(destination_address)
-      AND NOT address_is_shared(destination_address)
-      AND NOT list_contains($periodic, destination_address)
 ),
--- Counting is cheap and leaves little: only what calls often is looked at closely.
-pairs AS (
+-- Counting is cheap and leaves little: only what calls often is looked at closely, and what an address is.
+pairs AS MATERIALIZED (
     SELECT
         source_address, destination_address, destination_port,
         min(first_seen) AS first_seen, max(last_seen) AS last_seen,
-        count(*) AS calls, count(*) FILTER (WHERE fresh) AS new_calls
-    FROM calls
+        count(*) AS calls, count(*) FILTER (WHERE fresh) AS new_calls,
+        row_number() OVER () AS number -- stands for the three texts from here on
+    FROM answered
     GROUP BY source_address, destination_address, destination_port
     HAVING count(*) >= $minimum_connections
        AND seconds_between(min(first_seen), max(last_seen)) >= $minimum_span_seconds
+       AND NOT address_is_private(destination_address)
+       AND NOT address_is_shared(destination_address)
+       AND NOT list_contains($periodic, destination_address)
 ),
-often AS (
-    SELECT
-        calls.source_address, calls.destination_address, calls.destination_port, calls.first_seen, calls.size
-    FROM calls
+often AS MATERIALIZED (
+    SELECT pairs.number, answered.first_seen, answered.size
+    FROM answered
     JOIN pairs
-      ON calls.source_address = pairs.source_address
-     AND calls.destination_address = pairs.destination_address
-     AND calls.destination_port = pairs.destination_port
+      ON answered.source_address = pairs.source_address
+     AND answered.destination_address = pairs.destination_address
+     AND answered.destination_port = pairs.destination_port
 ),
 sizes AS (
     SELECT
-        source_address, destination_address, destination_port,
+        number,
         quartile(size, 0.25) AS size_low, quartile(size, 0.5) AS size_middle, quartile(size, 0.75) AS size_high,
         median_deviation(size) AS size_deviation
     FROM often
-    GROUP BY source_address, destination_address, destination_port
+    GROUP BY number
 ),
 gaps AS (
-    SELECT
-        source_address, destination_address, destination_port,
-        seconds_between(
-            lag(first_seen) OVER (
-                PARTITION BY source_address, destination_address, destination_port ORDER BY first_seen
-            ),
-            first_seen
-        ) AS gap
+    SELECT number, seconds_between(lag(first_seen) OVER (PARTITION BY number ORDER BY first_seen), first_seen) AS gap
     FROM often
 ),
 timing AS (
     SELECT
-        source_address, destination_address, destination_port,
+        number,
         quartile(gap, 0.25) AS low, quartile(gap, 0.5) AS middle, quartile(gap, 0.75) AS high,
         median_deviation(gap) AS deviation
     FROM gaps
     WHERE gap > 0
-    GROUP BY source_address, destination_address, destination_port
+    GROUP BY number
     HAVING count(*) >= $minimum_connections / 2
 ),
-popularity AS (
-    SELECT destination_address, count(DISTINCT source_address) AS callers
-    FROM calls
-    WHERE destination_address IN (SELECT destination_address FROM pairs)
-    GROUP BY destination_address
-),
-scores AS (
+regular AS MATERIALIZED (
     SELECT
-        pairs.source_address, pairs.destination_address, pairs.destination_port, pairs.first_seen, pairs.last_seen,
-        pairs.calls, pairs.new_calls, timing.middle, timing.deviation, sizes.size_middle, popularity.callers,
+        number, middle, deviation, size_middle,
         (
             CASE
                 WHEN high - low < $wide_enough_seconds OR middle = low OR middle = high THEN 1
@@ -157,22 +143,39 @@ scores AS (
                 ELSE 1 - abs((size_low + size_high - 2 * size_middle) / (size_high - size_low))
             END
             + CASE WHEN size_middle >= 1 THEN greatest((size_middle - size_deviation) / size_middle, 0) ELSE 0 END
-        ) / 2 AS size_score,
+        ) / 2 AS size_score
+    FROM timing
+    JOIN sizes USING (number)
+    WHERE (time_score + size_score) / 2 >= $minimum_score
+),
+-- How common an address is can only lower a score: asked for those that are left, and by all sources if need be.
+popularity AS MATERIALIZED (
+    SELECT destination_address, count(DISTINCT source_address) AS callers
+    FROM answered
+    WHERE destination_address IN (SELECT destination_address FROM pairs JOIN regular USING (number))
+    GROUP BY destination_address
+),
+everybody AS (
+    SELECT count(DISTINCT source_address) AS sources
+    FROM answered
+    WHERE NOT address_is_private(destination_address)
+      AND NOT address_is_shared(destination_address)
+      AND NOT list_contains($periodic, destination_address)
+      AND EXISTS (SELECT 1 FROM popularity WHERE callers >= $common_minimum)
+),
+scores AS (
+    SELECT
+        pairs.source_address, pairs.destination_address, pairs.destination_port, pairs.first_seen, pairs.last_seen,
+        pairs.calls, pairs.new_calls, regular.middle, regular.deviation, regular.size_middle, popularity.callers,
+        regular.time_score, regular.size_score,
         CASE
-            WHEN popularity.callers >= $common_share * (SELECT count(DISTINCT source_address) FROM calls)
+            WHEN popularity.callers >= $common_share * (SELECT sources FROM everybody)
              AND popularity.callers >= $common_minimum
             THEN $common_discount
             ELSE 0
         END AS discount
-    FROM pairs
-    JOIN timing
-      ON pairs.source_address = timing.source_address
-     AND pairs.destination_address = timing.destination_address
-     AND pairs.destination_port = timing.destination_port
-    JOIN sizes
-      ON pairs.source_address = sizes.source_address
-     AND pairs.destination_address = sizes.destination_address
-     AND pairs.destination_port = sizes.destination_port
+    FROM regular
+    JOIN pairs USING (number)
     JOIN popularity ON pairs.destination_address = popularity.destination_address
 )
 SELECT

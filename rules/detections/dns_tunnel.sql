@@ -41,53 +41,68 @@ source = "Maltrail: NXDOMAIN label entropy over 3.5"
 block_lists = "dnsbl.txt"
 busy = "busy_domains.txt"
 */
--- No top-level domain has a digit (but for xn--) or more than 24 letters: names that end so have no registered
--- domain, as dnscat2 makes them when it talks to its server directly; they count as one domain.
+-- A name asked for again and again is looked at once.
 WITH asked AS (
     SELECT
-        source_address, destination_address, query, time, fresh,
-        CASE
-            WHEN length(last_label(query)) > 24 THEN '(none)'
-            WHEN regexp_matches(last_label(query), '[0-9]') AND last_label(query) NOT LIKE 'xn--%' THEN '(none)'
-            ELSE registered_domain(query)
-        END AS domain
+        source_address, query, min(destination_address) AS target, min(time) AS first_seen, max(time) AS last_seen,
+        count(*) AS times, count(*) FILTER (WHERE fresh) AS new_times
     FROM dns
     WHERE query LIKE '%.%'
       AND query NOT LIKE '%.arpa'
       AND query NOT LIKE '%.local'
       AND NOT address_is_shared(destination_address)
+    GROUP BY source_address, query
 ),
-hidden AS (
+-- No top-level domain has a digit (but for xn--) or more than 24 letters: names that end so have no registered
+-- domain, as dnscat2 makes them when it talks to its server directly; they count as one domain.
+named AS MATERIALIZED (
     SELECT
-        source_address, destination_address, query, time, fresh, domain,
-        CASE WHEN domain = '(none)' THEN query ELSE left(query, length(query) - length(domain)) END AS content
+        source_address, query, target, first_seen, last_seen, times, new_times,
+        CASE
+            WHEN length(last_label(query)) > 24 THEN '(none)'
+            WHEN regexp_matches(last_label(query), '[0-9]') AND last_label(query) NOT LIKE 'xn--%' THEN '(none)'
+            ELSE registered_domain(query)
+        END AS domain
     FROM asked
-    WHERE NOT list_contains($block_lists, domain) AND NOT list_contains($busy, domain)
 ),
--- Only what can be a tunnel by the number of its names is looked at letter by letter.
+-- Only what can be a tunnel by the number of its names is looked at letter by letter, and each content once.
 crowded AS (
     SELECT source_address, domain
-    FROM hidden
+    FROM named
     GROUP BY source_address, domain
-    HAVING count(DISTINCT query) >= $minimum_names
+    HAVING count(*) >= $minimum_names
+       AND NOT list_contains($block_lists, domain)
+       AND NOT list_contains($busy, domain)
+),
+hidden AS MATERIALIZED (
+    SELECT
+        named.source_address, named.domain, query, target, first_seen, last_seen, times, new_times,
+        CASE WHEN named.domain = '(none)' THEN query ELSE left(query, length(query) - length(named.domain)) END
+        AS content
+    FROM named
+    JOIN crowded ON named.source_address = crowded.source_address AND named.domain = crowded.domain
+),
+contents AS (
+    SELECT content, length(content) AS length, text_entropy(content) AS entropy
+    FROM (SELECT DISTINCT content FROM hidden) AS distinct_contents
 )
 SELECT
-    hidden.source_address AS source,
-    min(hidden.destination_address) AS target,
-    hidden.domain AS domain,
-    min(hidden.time) AS first_seen,
-    max(hidden.time) AS last_seen,
-    count(*) AS count,
-    count(*) FILTER (WHERE hidden.fresh) AS new_count,
-    count(DISTINCT hidden.query) AS score,
+    source_address AS source,
+    min(target) AS target,
+    domain,
+    min(first_seen) AS first_seen,
+    max(last_seen) AS last_seen,
+    CAST(sum(times) AS BIGINT) AS count,
+    CAST(sum(new_times) AS BIGINT) AS new_count,
+    count(*) AS score,
     {
-        domain: hidden.domain,
-        names: count(DISTINCT hidden.query),
-        mean_length: round(avg(length(hidden.content)), 1),
-        mean_entropy: round(avg(text_entropy(hidden.content)), 2),
-        example: left(min(hidden.query), 120)
+        domain: domain,
+        names: count(*),
+        mean_length: round(sum(times * length) / sum(times), 1),
+        mean_entropy: round(sum(times * entropy) / sum(times), 2),
+        example: left(min(query), 120)
     } AS evidence
 FROM hidden
-JOIN crowded ON hidden.source_address = crowded.source_address AND hidden.domain = crowded.domain
-GROUP BY hidden.source_address, hidden.domain
-HAVING avg(length(hidden.content)) >= $longest_usual OR avg(text_entropy(hidden.content)) >= $random_bits
+JOIN contents ON hidden.content = contents.content
+GROUP BY source_address, domain
+HAVING sum(times * length) >= $longest_usual * sum(times) OR sum(times * entropy) >= $random_bits * sum(times)
