@@ -121,7 +121,8 @@ class BatchMaker:
             records = self._state.events[np.array(rows.events, np.int64)]
             columns, nulls = rows.columns(table)
             columns |= {"time": records["time"].copy(), **self._ends(records)}
-            columns["transport"] = gathering.from_codes(records["protocol"], names.transport)
+            if any(column.name == "transport" for column in TABLES[table].columns):
+                columns["transport"] = gathering.from_codes(records["protocol"], names.transport)
             yield _batch(table, len(records), columns, nulls)
 
     @property
@@ -149,14 +150,19 @@ class BatchMaker:
         return TextColumn(offsets, arena[:size].copy())
 
 
-def _batch(table: str, rows: int, columns: dict[str, ColumnData], nulls: dict[str, NDArray[np.bool_]]) -> ColumnBatch:
-    """Return the columns in the order of the table; those that nothing fills are NULL."""
-    ordered: dict[str, ColumnData] = {}
-    for column in TABLES[table].columns:
-        ordered[column.name] = columns[column.name] if column.name in columns else gathering.empty(column, rows)
-        if column.nullable and column.name not in nulls:
-            nulls[column.name] = np.ones(rows, np.bool_)
-    return ColumnBatch(table, rows, ordered, nulls)
+def _batch(
+    table: str, rows: int, columns: Mapping[str, ColumnData], nulls: Mapping[str, NDArray[np.bool_]]
+) -> ColumnBatch:
+    """Return the columns in the order of the table.
+
+    Raise ValueError if they are not exactly those of the table, or the masks not exactly those of its columns that
+    may be NULL: a column that nobody fills would be empty in the lake for ever, and nobody would see why.
+    """
+    wanted = {column.name: column.nullable for column in TABLES[table].columns}
+    wrong = (wanted.keys() ^ columns.keys()) | ({name for name in wanted if wanted[name]} ^ nulls.keys())
+    if wrong:
+        raise ValueError(f"the table {table} is not filled as it is defined: {', '.join(sorted(wrong))}")
+    return ColumnBatch(table, rows, {name: columns[name] for name in wanted}, nulls)
 
 
 def _addresses(records: Records, side: str) -> TextColumn:

@@ -59,19 +59,6 @@ def spread(lengths: Sequence[int], places: NDArray[np.int64]) -> tuple[NDArray[n
     return items, offsets
 
 
-def empty(column: Column, rows: int) -> ColumnData:
-    """Return a column without values."""
-    offsets = np.zeros(rows + 1, np.int32)
-    nothing = np.zeros(0, np.uint8)
-    if column.kind is Kind.TEXT:
-        return TextColumn(offsets, nothing)
-    if column.kind is Kind.TEXTS:
-        return TextsColumn(offsets, TextColumn(np.zeros(1, np.int32), nothing))
-    if column.kind is Kind.NUMBERS:
-        return NumbersColumn(offsets, np.zeros(0, np.uint32))
-    return np.zeros(rows, NUMPY[column.kind])
-
-
 def flow_key(record: Records) -> bytes:
     """Return what tells the flow of an event (an array of one record) from others."""
     return b"".join(record[name].tobytes() for name in _KEY)

@@ -1,0 +1,50 @@
+"""Batches hold exactly the columns of their table: one that nobody fills would be empty in the lake for ever."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from secwatch.core.tables import TABLES
+from secwatch.sensor import batches, messages, protocols
+from tests.sensor.frames import SYN, pcap, segment
+from tests.sensor.reading import read
+
+# Tables whose columns parsers give row by row, beside those that every message has.
+OF_PARSERS = sorted(TABLES.keys() - {"flows", "dns", "tls", "http", "icmp", "arp"})
+
+
+def test_a_column_that_nobody_fills_is_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = pcap(tmp_path / "f.pcap", [(1e9, segment(SYN))])
+    assert read(path).flows
+    whole = batches.BatchMaker._ends
+    monkeypatch.setattr(
+        batches.BatchMaker,
+        "_ends",
+        lambda self, records: {name: data for name, data in whole(self, records).items() if name != "source_port"},
+    )
+    with pytest.raises(ValueError, match="the table flows is not filled as it is defined: source_port"):
+        read(path)
+
+
+def test_columns_and_masks_are_those_of_the_table() -> None:
+    columns = {column.name: np.zeros(1, np.uint16) for column in TABLES["dns"].columns}
+    masks = {column.name: np.zeros(1, np.bool_) for column in TABLES["dns"].columns if column.nullable}
+    assert masks
+    assert list(batches._batch("dns", 1, dict(reversed(columns.items())), masks).columns) == list(columns)
+    with pytest.raises(ValueError, match=r"table dns .* misspelt"):
+        batches._batch("dns", 1, columns | {"misspelt": np.zeros(1, np.uint16)}, masks)
+    with pytest.raises(ValueError, match=r"table dns .* round_trip_seconds"):
+        batches._batch("dns", 1, columns, {})
+
+
+@pytest.mark.parametrize("table", OF_PARSERS)
+def test_every_column_of_a_message_is_given_by_a_parser(table: str) -> None:
+    """Parsers leave out what they do not know, so the name of each column must stand in one of them."""
+    directory = Path(protocols.__path__[0])
+    named = set(re.findall(r'"([a-z0-9_]+)"', "".join(path.read_text() for path in sorted(directory.glob("*.py")))))
+    wanted = {column.name for column in TABLES[table].columns} - messages._GIVEN
+    assert wanted <= named, wanted - named
