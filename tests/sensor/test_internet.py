@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from secwatch.sensor.protocols.row import Value
-from tests.sensor.frames import ACK, FIN, SYN, Timed, datagram, pcap, segment
+from tests.sensor.frames import ACK, CLIENT, FIN, SERVER, SYN, Timed, datagram, ethernet, ipv4, pcap, segment, udp
 from tests.sensor.protocols import test_dhcp, test_quic
 from tests.sensor.protocols.hellos import HELLOS
 from tests.sensor.reading import Reading, read
@@ -195,6 +195,24 @@ def test_datagrams(tmp_path: Path) -> None:
         68: "dhcp", 43000: "quic", 43001: "quic", 43002: "quic",
     }  # fmt: skip
     assert reading.counters.malformed == {"malformed_quic": 1}
+
+
+@pytest.mark.parametrize(
+    ("receiver", "operation", "source"),
+    [(CLIENT, 2, CLIENT), ("255.255.255.255", 2, SERVER), (CLIENT, 1, SERVER)],
+    ids=["to one", "to all", "no answer"],
+)
+def test_a_dhcp_answer_is_to_its_client(tmp_path: Path, receiver: str, operation: int, source: str) -> None:
+    """The question was a broadcast, so the answer begins a flow; as in Zeek its client is the source all the same."""
+    message = test_dhcp.message(test_dhcp.option(53, b"\2") + b"\xff", operation=operation)
+    frame = ethernet(ipv4(udp(message, (67, 68)), 17, SERVER, receiver))
+    reading = read(pcap(tmp_path / "f.pcap", timed([frame])))
+    (flow,) = reading.flows
+    turned = source == CLIENT
+    assert (flow["source_address"], flow["source_port"]) == (source, 68 if turned else 67)
+    assert (flow["history"], flow["connection_state"]) == (("^d", "SHR") if turned else ("D", "S0"))
+    (row,) = reading.dhcp
+    assert (row["source_address"], row["message_type"]) == (source, "OFFER")
 
 
 def test_real_captures_have_the_rows_that_tshark_and_zeek_tell(captures: Path) -> None:

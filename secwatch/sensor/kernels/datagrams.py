@@ -6,6 +6,7 @@ from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.reads import Bytes, big32, byte
 from secwatch.sensor.kernels.roles import ALONE, IGNORE
 
+BOOT_REPLY = 2  # what a DHCP server sends, RFC 2131
 _LEAST_FIRST = 1200  # bytes of a client's first datagram, RFC 9000, 14.1
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from secwatch.sensor.kernels.collecting import end_streams
 from secwatch.sensor.kernels.compiler import hot, part
+from secwatch.sensor.kernels.datagrams import BOOT_REPLY, recognise_dhcp
 from secwatch.sensor.kernels.flow_table import append, forget, unlink
 from secwatch.sensor.kernels.history import LETTER_TURNED, note_history
 from secwatch.sensor.kernels.reads import Bytes, byte, signed
@@ -166,6 +167,10 @@ def _sender_answers(packet: Record, data: Bytes) -> bool:
         named = source == 53 or source == 5353 or source == 5355
         if named and source != destination and packet["payload_end"] - start >= 12:
             return byte(data, start + 2) & 0x80 != 0
+        # A DHCP server answers a broadcast: that question is another flow. An answer to everybody has no client.
+        if source == 67 and destination == 68 and packet["destination_low"] != np.uint64(0xFFFFFFFF):
+            end = signed(packet["payload_end"])
+            return recognise_dhcp(data, start, end, source, destination) and byte(data, start) == BOOT_REPLY
         return False
     return bool(packet["reply"] == 1)
 
