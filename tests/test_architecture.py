@@ -14,6 +14,7 @@ from tests.conftest import ROOT
 
 TOPS = (ROOT / "secwatch", ROOT / "backup")
 SOURCES = [ROOT / "cli.py", *sorted(path for top in TOPS for path in top.rglob("*.py") if "_data" not in path.parts)]
+TESTS = sorted(path for top in ("tests", "bench") for path in (ROOT / top).rglob("*.py"))
 
 # library → where it may be imported; everything else is another room's
 ROOMS = {
@@ -56,7 +57,7 @@ def test_one_library_one_room(library: str) -> None:
     assert strangers == []
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("path", [*SOURCES, *TESTS], ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_a_file_is_one_thing_and_says_what(path: Path) -> None:
     """A first sentence, at most 300 lines, a name that means something."""
     text = path.read_text(encoding="utf-8")

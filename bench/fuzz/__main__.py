@@ -2,8 +2,8 @@
 
 usage: python -m bench.fuzz TARGET [--minutes 10] [--engine mutation|hypothesis|atheris] [--plain] [--seed N]
 
-TARGET is packets, files, finders, parts, messages, or all. Kernels are compiled with bounds checks into an empty
-cache of their own, or run as plain Python (--plain, always with atheris, which follows the branches of Python
+TARGET is packets, files, finders, rings, parts, messages, or all. Kernels are compiled with bounds checks into an
+empty cache of their own, or run as plain Python (--plain, always with atheris, which follows the branches of Python
 code). atheris is no dependency: `--engine atheris --python PATH` takes an interpreter that has it beside our
 own dependencies. Real captures are used as seeds when SECWATCH_TEST_DATA names their folder. Inputs that were
 findings stay in bench/fuzz/findings/; `python -m tests.sensor.hostile TARGET --findings X --input FILE` runs

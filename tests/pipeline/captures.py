@@ -25,3 +25,12 @@ def _syn(source: int, port: int, source_port: int) -> bytes:
     ip = struct.pack(">BBHHHBBH", 0x45, 0, 40, 0, 0, 64, 6, 0) + addresses
     tcp = struct.pack(">HHIIBBHHH", source_port, port, 1, 0, 0x50, 2, 1024, 0, 0)[:20]
     return ethernet + ip + tcp
+
+
+def write_frames(path: Path, frames: list[bytes]) -> Path:
+    """Write a pcap file of these frames, all of one moment."""
+    with path.open("wb") as stream:
+        stream.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+        for frame in frames:
+            stream.write(struct.pack("<IIII", 1_790_000_000, 0, len(frame), len(frame)) + frame)
+    return path

@@ -1,7 +1,8 @@
-"""What the tests of rotated captures compare with."""
+"""What tests of rotated captures compare with, and the wires of those of live capture."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from secwatch.core.ownership import Ownership
 from secwatch.pipeline.read import read_inputs
 from tests.pipeline.rotated import FRAMES, SETTINGS, City
+from tests.pipeline.wires import Wires, skip_unless_networks_can_be_made, wires
 from tests.sensor.frames import pcap
 
 
@@ -25,3 +27,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[tuple[Any, ...
     flows, lookups = city.everything()
     assert (len(flows), len(lookups)) == (52, 40)
     return flows, lookups
+
+
+@pytest.fixture(scope="module")
+def net() -> Iterator[Wires]:
+    """Two wires in a namespace of their own."""
+    skip_unless_networks_can_be_made()
+    from secwatch.sensor import kernels
+
+    kernels.warm()  # else the first run would compile them while the test waits
+    with wires() as made:
+        yield made

@@ -16,7 +16,6 @@ from tests.sensor.frames import (
     RST,
     SERVER,
     SYN,
-    datagram,
     ethernet,
     ipv4,
     ipv6,
@@ -87,62 +86,6 @@ def test_a_scan_from_a_service_port_keeps_its_scanner(tmp_path: Path) -> None:
     assert (flow["source_address"], flow["history"]) == (CLIENT, "^aA")
 
 
-def test_idle_flows_end_and_new_ones_begin(tmp_path: Path) -> None:
-    times = [0.0, 59.0, 120.0]
-    path = pcap(tmp_path / "f.pcap", [(1e9 + t, datagram(b"?" * 20, service=9999)) for t in times])
-    reading = read(path)
-    assert [(f["source_packets"], f["export_reason"]) for f in reading.flows] == [(2, "idle"), (1, "flush")]
-    silent = pcap(tmp_path / "g.pcap", [(1e9, segment(SYN)), (1e9 + 301, datagram(b"?" * 20))])
-    assert [f["export_reason"] for f in read(silent).flows] == ["idle", "flush"]
-
-
-@pytest.mark.parametrize("flags", [SYN, 0])
-def test_an_attempt_ends_before_other_tcp(tmp_path: Path, flags: int) -> None:
-    """A port that stays silent is told after 20 s, of a SYN as of a scan without flags."""
-    later = (1e9 + 21, datagram(b"?" * 20))
-    path = pcap(tmp_path / "f.pcap", [(1e9, segment(flags)), later])
-    assert [flow["export_reason"] for flow in read(path).flows] == ["idle", "flush"]
-    path = pcap(tmp_path / "g.pcap", [(1e9, segment(flags)), (1e9 + 19, datagram(b"?" * 20))])
-    assert [flow["export_reason"] for flow in read(path).flows] == ["flush", "flush"]
-    longer = SensorSettings(attempt_seconds=30)
-    path = pcap(tmp_path / "h.pcap", [(1e9, segment(flags)), later])
-    assert [flow["export_reason"] for flow in read(path, longer).flows] == ["flush", "flush"]
-
-
-def test_a_patient_client_makes_one_flow_of_its_repeated_syns(tmp_path: Path) -> None:
-    """RFC 6298: pauses of 1, 2, 4, 8 and 16 s. Whoever is answered at last has a connection like any other."""
-    tries = [(1e9 + seconds, segment(SYN)) for seconds in (0, 1, 3, 7, 15, 31)]
-    answer = [(1e9 + 50.5, segment(SYN | ACK, answer=True)), (1e9 + 50.6, segment(ACK))]
-    path = pcap(tmp_path / "f.pcap", [*tries, *answer, (1e9 + 250, segment(PSH | ACK, b"x"))])
-    (flow,) = read(path).flows
-    assert (flow["connection_state"], flow["source_packets"], flow["export_reason"]) == ("S1", 8, "flush")
-
-
-@pytest.mark.parametrize(
-    ("second", "state"), [(segment(SYN | ACK, answer=True), "S1"), (segment(ACK), "S0")], ids=["answered", "one way"]
-)
-def test_a_connection_that_has_gone_on_is_no_attempt(tmp_path: Path, second: bytes, state: str) -> None:
-    """The acknowledgement of a client shows that it was answered, where the mirror shows one direction only."""
-    frames = [(1e9, segment(SYN)), (1e9 + 1, second), (1e9 + 200, segment(PSH | ACK, b"x"))]
-    (flow,) = read(pcap(tmp_path / "f.pcap", frames)).flows
-    assert (flow["connection_state"], flow["source_packets"] + flow["destination_packets"]) == (state, 3)
-
-
-def test_an_answer_that_comes_too_late_begins_a_flow_of_the_same_client(tmp_path: Path) -> None:
-    frames = [(1e9, segment(SYN)), (1e9 + 25, segment(SYN | ACK, answer=True)), (1e9 + 26, segment(ACK))]
-    first, second = read(pcap(tmp_path / "f.pcap", frames)).flows
-    assert (first["connection_state"], first["source_address"]) == ("S0", CLIENT)
-    assert (second["source_address"], second["history"]) == (CLIENT, "^hA")
-
-
-def test_long_flows_are_exported_while_they_live(tmp_path: Path) -> None:
-    path = pcap(tmp_path / "f.pcap", [(1e9 + 200 * i, segment(ACK, b"x")) for i in range(21)])
-    flows = read(path).flows
-    assert [flow["export_reason"] for flow in flows] == ["active", "active", "flush"]
-    assert sum(flow["source_packets"] for flow in flows) == 21
-    assert flows[0]["last_seen"] < flows[1]["first_seen"]
-
-
 def test_ports_used_again_make_a_new_flow(tmp_path: Path) -> None:
     whole = [*OPEN, segment(FIN | ACK), segment(FIN | ACK, answer=True), segment(ACK)]
     flows = _flows(tmp_path, whole + whole)
@@ -166,23 +109,6 @@ def test_batches_are_bounded(tmp_path: Path) -> None:
     assert len(reading.flows) == 5000
     with pytest.raises(ValueError, match="batch_rows"):
         SensorSettings(batch_rows=10)
-
-
-def test_time_running_backwards_is_counted_and_tolerated(tmp_path: Path) -> None:
-    frames = [(1e9, segment(SYN)), (1e9 - 2, segment(SYN | ACK, answer=True)), (1e9 + 1, segment(ACK))]
-    reading = read(pcap(tmp_path / "f.pcap", frames))
-    (flow,) = reading.flows
-    assert reading.counters.time_backwards == 1
-    assert flow["last_seen"] - flow["first_seen"] == 3_000_000
-    assert reading.counters.first_time == flow["first_seen"]
-
-
-def test_one_packet_from_the_far_future_does_not_end_what_follows(tmp_path: Path) -> None:
-    frames = [(1e9 + i, segment(ACK, b"x")) for i in range(10)]
-    frames.insert(5, (4e9, datagram(b"?" * 20)))
-    reading = read(pcap(tmp_path / "f.pcap", frames))
-    assert accounted(reading)
-    assert len(reading.flows) == 3, "one flow was split once"
 
 
 SYNS = tcp(SYN)

@@ -33,6 +33,18 @@ for data in TARGETS["packets"].seeds()[:3]:
     TARGETS["packets"].check(data)
 """
 
+_PLANTED_IN_RING = """
+import random
+from secwatch.sensor.kernels import ring
+
+honest = ring._add
+ring._add = lambda data, offset, end, index, count: honest(data, offset, min(end + 8, len(data)), index, count)
+from tests.sensor.hostile.targets import TARGETS
+source = random.Random(1)
+for _ in range(3000):
+    TARGETS["rings"].check(TARGETS["rings"].next_input(source))
+"""
+
 
 def _plain(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -59,6 +71,13 @@ def test_a_read_behind_a_packet_is_found() -> None:
     done = _plain("-c", _PLANTED)
     assert done.returncode != 0
     assert "what lies around a packet changes what is read of it" in done.stderr
+
+
+def test_a_read_behind_a_block_of_a_ring_is_found() -> None:
+    """The finder of packets in a ring that takes eight bytes behind the block for its own is noticed."""
+    done = _plain("-c", _PLANTED_IN_RING)
+    assert done.returncode != 0
+    assert "AssertionError" in done.stderr
 
 
 def test_any_bytes_are_a_stretch_and_stretches_survive_their_encoding() -> None:

@@ -73,6 +73,7 @@ def test_the_tag_of_the_card_is_the_flows_tag_unless_there_is_an_inner_one() -> 
     ring.index_ring(data, 0, 0, len(data), found)
     assert track.track(state, data, found, 0, 2) == 2
     assert state.flows["vlan"][:2].tolist() == [42, 300]
+    assert state.flows["outer_vlan"][:2].tolist() == [0, 9], "as in a file that holds both tags"
     assert state.control[1] == 54 + 4 + 58 + 4, "the tag was on the wire too"
 
 

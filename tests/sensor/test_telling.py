@@ -26,7 +26,8 @@ from tests.sensor.frames import (
     tcp,
     udp,
 )
-from tests.sensor.fuzzing import SEEDS, mutated
+from tests.sensor.fuzzing import mutated
+from tests.sensor.seeds import SEEDS
 
 START = 1_790_000_000
 

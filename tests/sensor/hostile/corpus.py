@@ -12,7 +12,7 @@ from pathlib import Path
 import zstandard
 
 from tests.conftest import ROOT, real_data
-from tests.sensor.fuzzing import FILE, SEEDS
+from tests.sensor.seeds import FILE, SEEDS
 
 LINKS = (1, 101, 113, 276, 0, 108, 9)
 _MADE = ROOT / "tests" / "sensor" / "captures"
