@@ -60,7 +60,7 @@ def reference() -> str:
 def columns() -> str:
     """Return the tables of the lake, and the functions for queries, as Markdown."""
     from secwatch.core.tables import TABLES
-    from secwatch.lake.macros import MACROS
+    from secwatch.lake.macros import FUNCTIONS
 
     parts = [
         "# Columns\n\nMade from `secwatch/core/tables/` by `make docs`; do not edit. Times are UTC. Detections see"
@@ -72,7 +72,7 @@ def columns() -> str:
         )
         heading = "| column | type | meaning | Zeek |\n|---|---|---|---|"
         parts.append(f"## `{table.name}`\n\nWindows go by `{table.time_column}`.\n\n{heading}\n{rows}\n")
-    functions = "\n".join(f"| `{macro.signature}` | {macro.meaning} |" for macro in MACROS)
+    functions = "\n".join(f"| `{macro.signature}` | {macro.meaning} |" for macro in FUNCTIONS)
     parts.append(f"## Functions beyond plain SQL\n\n| function | meaning |\n|---|---|\n{functions}\n")
     parts.append(_planned())
     return "\n".join(parts)

@@ -102,7 +102,7 @@ def tables(application: Application, output: Output) -> None:
       secwatch flows tables
     """
     from secwatch.core.tables import TABLES
-    from secwatch.lake.macros import MACROS
+    from secwatch.lake.macros import FUNCTIONS
 
     items = [
         {
@@ -115,7 +115,7 @@ def tables(application: Application, output: Output) -> None:
         }
         for item in TABLES.values()
     ]
-    functions = [{"signature": macro.signature, "meaning": macro.meaning} for macro in MACROS]
+    functions = [{"signature": macro.signature, "meaning": macro.meaning} for macro in FUNCTIONS]
     shown = [
         table(
             item.name,
@@ -124,7 +124,7 @@ def tables(application: Application, output: Output) -> None:
         )
         for item in TABLES.values()
     ]
-    shown.append(table("functions", ["function", "meaning"], [(item.signature, item.meaning) for item in MACROS]))
+    shown.append(table("functions", ["function", "meaning"], [(item.signature, item.meaning) for item in FUNCTIONS]))
     show(output, {"items": items, "functions": functions}, *shown)
 
 

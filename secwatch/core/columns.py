@@ -32,13 +32,18 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Column:
-    """One column. A nullable number carries a mask in `ColumnBatch.nulls`; an empty text is NULL."""
+    """One column. A nullable number carries a mask in `ColumnBatch.nulls`; an empty text is NULL.
+
+    `computed`: what it is made of, in SQL with the functions of the lake; such a column is in no batch
+    and no file, only where the table is read.
+    """
 
     name: str
     kind: Kind
     meaning: str
     zeek: str = ""
     nullable: bool = False
+    computed: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,11 @@ class Table:
     name: str
     time_column: str
     columns: tuple[Column, ...]
+
+    @property
+    def stored(self) -> tuple[Column, ...]:
+        """Return the columns that batches and files have: all that are not computed."""
+        return tuple(column for column in self.columns if not column.computed)
 
     def column(self, name: str) -> Column:
         """Return the column of that name. Raise KeyError if there is none."""

@@ -37,7 +37,7 @@ class ArrowSource:
     """Batches of one table behind the Arrow stream interface; a reader may ask for the stream several times."""
 
     def __init__(self, table: Table, batches: Sequence[ColumnBatch]):
-        self._schema = nanoarrow.struct({column.name: _TYPES[column.kind] for column in table.columns})
+        self._schema = nanoarrow.struct({column.name: _TYPES[column.kind] for column in table.stored})
         self._arrays = [_struct(table, batch, self._schema) for batch in batches]
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
@@ -47,7 +47,7 @@ class ArrowSource:
 
 
 def _struct(table: Table, batch: ColumnBatch, schema: Any) -> Any:
-    children = [_column(column, batch) for column in table.columns]
+    children = [_column(column, batch) for column in table.stored]
     return nanoarrow.c_array_from_buffers(schema, batch.rows, [None], children=children)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from secwatch.core.columns import Table
+from secwatch.core.columns import Column, Table
 from secwatch.core.tables import TABLES
 from secwatch.lake.macros import MACROS
 from secwatch.lake.protocol import File
@@ -93,6 +93,11 @@ def show_nothing(connection: duckdb.DuckDBPyConnection) -> None:
 def names(table: Table) -> str:
     """Return the columns of a table as SQL."""
     return ", ".join(f'"{column.name}"' for column in table.columns)
+
+
+def typed(table: Table) -> str:
+    """Return every stored column of a table as a NULL of its type, as SQL."""
+    return ", ".join(f'CAST(NULL AS {column.kind.value}) AS "{column.name}"' for column in table.stored)
 
 
 def accept(connection: duckdb.DuckDBPyConnection, sql: str) -> Accepted:
@@ -195,9 +200,12 @@ def tables_of(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[str]:
 
 
 def _all_rows(table: Table, lake: str, files: Sequence[File]) -> str:
-    """The empty typed part gives every column even where older files lack it, or where there is no file."""
-    typed = ", ".join(f'CAST(NULL AS {column.kind.value}) AS "{column.name}"' for column in table.columns)
-    parts = [f"SELECT {typed}, false AS new WHERE false"]
+    """The empty typed part gives every column even where older files lack it, or where there is no file.
+
+    Computed columns are made here, for the rows and only if somebody asks for them; what older files hold
+    under their names is not looked at.
+    """
+    parts = [f"SELECT {typed(table)}, false AS new WHERE false"]
     groups: dict[tuple[bool, tuple[int, ...] | None, str], list[str]] = {}
     for file in files:  # of some files only parts count: each of these has a condition of its own
         apart = file.path if file.parts is not None else ""
@@ -207,7 +215,15 @@ def _all_rows(table: Table, lake: str, files: Sequence[File]) -> str:
         condition = "" if counted is None else f" WHERE lake_part IN ({', '.join(map(str, counted))})"
         parts.append(f"SELECT *, {'true' if new else 'false'} AS new FROM {read}{condition}")
     body = " UNION ALL BY NAME ".join(parts)
-    return f"CREATE VIEW all_{table.name} AS SELECT {names(table)}, new FROM ({body})"
+    shown = ", ".join(_shown(column, anything=bool(files)) for column in table.columns)
+    return f"CREATE VIEW all_{table.name} AS SELECT {shown}, new FROM ({body})"
+
+
+def _shown(column: Column, *, anything: bool) -> str:
+    """Without a file there is nothing to compute: it would only take time to prepare."""
+    if not column.computed:
+        return f'"{column.name}"'
+    return f'{column.computed if anything else f"CAST(NULL AS {column.kind.value})"} AS "{column.name}"'
 
 
 def _list(texts: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ import duckdb
 from secwatch.core.columns import Table
 from secwatch.core.errors import SecwatchError
 from secwatch.core.tables import TABLES
-from secwatch.lake.engine import names
+from secwatch.lake.engine import typed
 from secwatch.lake.layout import DAY, directory_of, sync
 from secwatch.lake.write import MAX_DAYS, Segment, explain
 
@@ -89,14 +89,16 @@ def merge(
 
 def _show_rows(connection: duckdb.DuckDBPyConnection, table: Table, lake: Path, sources: Sequence[Source]) -> bool:
     """Make the view `merging` of all rows that count; return whether it has the column lake_part."""
-    typed = ", ".join(f'CAST(NULL AS {column.kind.value}) AS "{column.name}"' for column in table.columns)
+    names = ", ".join(f'"{column.name}"' for column in table.stored)
     divided = len({part for source in sources for part in source.parts.values()}) > 1
     plain = not divided and all(source.whole for source in sources)
     connection.execute("CREATE TABLE numbering (lake_file VARCHAR, lake_old USMALLINT, lake_new USMALLINT)")
     if not plain:
         rows = [(str(lake / s.path), old, new) for s in sources for old, new in s.parts.items()]
         connection.executemany("INSERT INTO numbering VALUES (?, ?, ?)", rows)
-    parts = [f"SELECT {typed}, CAST(NULL AS VARCHAR) AS lake_file, CAST(NULL AS USMALLINT) AS lake_old WHERE false"]
+    parts = [
+        f"SELECT {typed(table)}, CAST(NULL AS VARCHAR) AS lake_file, CAST(NULL AS USMALLINT) AS lake_old WHERE false"
+    ]
     for has_part in (False, True):
         paths = [lake / source.path for source in sources if source.divided is has_part]
         if paths:
@@ -108,11 +110,11 @@ def _show_rows(connection: duckdb.DuckDBPyConnection, table: Table, lake: Path, 
             )
     body = " UNION ALL BY NAME ".join(parts)
     if plain:
-        connection.execute(f"CREATE VIEW merging AS SELECT {names(table)} FROM ({body})")
+        connection.execute(f"CREATE VIEW merging AS SELECT {names} FROM ({body})")
     else:
         part = ", lake_new AS lake_part" if divided else ""
         joined = f"({body}) JOIN numbering USING (lake_file, lake_old)"
-        connection.execute(f"CREATE VIEW merging AS SELECT {names(table)}{part} FROM {joined}")
+        connection.execute(f"CREATE VIEW merging AS SELECT {names}{part} FROM {joined}")
     return divided
 
 

@@ -27,17 +27,19 @@ def batch_of(table: str, rows: Sequence[Mapping[str, Any]]) -> ColumnBatch:
     """Return the rows as a batch; a column that a row does not give is 0, false or NULL.
 
     Moments are datetimes, ISO 8601 texts or microseconds. Raise ValueError for a column that the table does
-    not have, or a value that does not fit it.
+    not have or computes, or a value that does not fit it.
     """
     schema = TABLES[table]
-    known = {column.name for column in schema.columns}
+    known = {column.name for column in schema.stored}
     for row in rows:
         unknown = sorted(set(row) - known)
         if unknown:
-            raise ValueError(f"the table {table} has no column {unknown[0]!r}")
+            computed = any(column.name == unknown[0] for column in schema.columns)
+            why = "is computed: it cannot be given" if computed else "is no column of it"
+            raise ValueError(f"the table {table}: {unknown[0]!r} {why}")
     columns: dict[str, ColumnData] = {}
     nulls: dict[str, Any] = {}
-    for column in schema.columns:
+    for column in schema.stored:
         values = [row.get(column.name) for row in rows]
         try:
             columns[column.name] = _column(column, values)

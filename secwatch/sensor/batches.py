@@ -40,7 +40,6 @@ class BatchMaker:
         self._state = state
         self._rows = EventColumns()
         self._messages = MessageStage()
-        self._words = np.zeros(80, np.uint32)
         self.event_counts: dict[str, int] = {}
 
     def drain(self) -> Iterator[ColumnBatch]:
@@ -80,7 +79,9 @@ class BatchMaker:
             "connection_state": gathering.from_codes(records["state"], CONNECTION_STATES.__getitem__),
             "history": self._histories(records),
         }
-        columns["destination_port"] = np.where(icmp, records["icmp_code"], records["destination_port"])
+        # The Community ID is computed from this: of ICMP types that are answered by one of their own, the code.
+        paired = icmp & (records["one_way"] == 0)
+        columns["destination_port"] = np.where(paired, records["icmp_code"], records["destination_port"])
         for side in ("source", "destination"):
             columns[f"{side}_packets"] = records[f"{side}_packets"].copy()
             columns[f"{side}_bytes"] = records[f"{side}_bytes"].copy()
@@ -131,12 +132,7 @@ class BatchMaker:
         return {**self._messages.malformed, **self._rows.malformed}
 
     def _ends(self, records: Records) -> dict[str, ColumnData]:
-        rows = len(records)
-        offsets = np.zeros(rows + 1, np.int32)
-        arena = np.empty(rows * kernels.COMMUNITY_ID_BYTES, np.uint8)
-        kernels.write_community_ids(records, offsets, arena, self._words)
         return {
-            "community_id": TextColumn(offsets, arena),
             "source_address": _addresses(records, "source"),
             "source_port": records["source_port"].copy(),
             "destination_address": _addresses(records, "destination"),
@@ -158,7 +154,7 @@ def _batch(
     Raise ValueError if they are not exactly those of the table, or the masks not exactly those of its columns that
     may be NULL: a column that nobody fills would be empty in the lake for ever, and nobody would see why.
     """
-    wanted = {column.name: column.nullable for column in TABLES[table].columns}
+    wanted = {column.name: column.nullable for column in TABLES[table].stored}
     wrong = (wanted.keys() ^ columns.keys()) | ({name for name in wanted if wanted[name]} ^ nulls.keys())
     if wrong:
         raise ValueError(f"the table {table} is not filled as it is defined: {', '.join(sorted(wrong))}")

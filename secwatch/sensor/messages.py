@@ -21,9 +21,7 @@ from secwatch.sensor.protocols.row import Conversation, CountingConversation, Ma
 
 _REMEMBERED = 4096  # distinct exchanges of one service whose rows are kept, each a few KB at most
 _CONVERSATIONS = 16384  # flows whose parsers keep a memory; the one that was silent for longest forgets
-_GIVEN = frozenset(
-    ["time", "community_id", "source_address", "source_port", "destination_address", "destination_port", "transport"]
-)
+_GIVEN = frozenset(["time", "source_address", "source_port", "destination_address", "destination_port", "transport"])
 
 
 @dataclass
@@ -39,7 +37,7 @@ class Rows:
         columns: dict[str, ColumnData] = {}
         nulls: dict[str, NDArray[np.bool_]] = {}
         places = np.array(self.choices, np.int64)
-        for column in TABLES[table].columns:
+        for column in TABLES[table].stored:
             if column.name in _GIVEN:
                 continue
             values = [row.get(column.name) for row in self.distinct]

@@ -24,7 +24,9 @@ def icmp_columns(state: SensorState, rows: NDArray[np.int64]) -> Columns:
     codes = records["round_trip"]
     original = state.text_lengths[rows, network.ORIGINAL_TEXT] > 0
     columns: dict[str, ColumnData] = {
-        "destination_port": (codes >> 8).astype(np.uint16),
+        "destination_port": np.where(records["one_way"] == 1, records["destination_port"], codes >> 8).astype(
+            np.uint16
+        ),
         "from_source": from_source,
         "transport": gathering.from_codes(records["protocol"], names.transport),
         "type": np.where(own, records["source_port"], records["destination_port"]).astype(np.uint8),

@@ -140,7 +140,7 @@ SHAPES = st.sampled_from(
 @given(SHAPES, BOOLEANS, BOOLEANS)
 @settings(max_examples=25, deadline=None)
 def test_the_answer_is_that_of_all_files(lake: Lake, shape: str, first: str, second: str) -> None:
-    conditions = [text.replace("@T", "last_seen").replace("@P", "destination_port") for text in (first, second)]
+    conditions = [text.replace("@T", "last_seen").replace("@P", "flows.destination_port") for text in (first, second)]
     sql = shape.format(*conditions)
     place, files = lake
 

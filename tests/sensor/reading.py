@@ -15,6 +15,7 @@ from secwatch.core.tables import TABLES
 from secwatch.sensor import gathering
 from secwatch.sensor.content import SEGMENT_BYTES
 from secwatch.sensor.reader import FlowReader, SensorCounters, SensorSettings
+from tests.community import of_row
 
 Row = dict[str, Any]
 
@@ -64,11 +65,14 @@ def _values(column: ColumnData) -> list[Any]:
 
 
 def rows_of(batch: ColumnBatch) -> list[Row]:
-    """The rows of a batch, with None where a mask says so; the batch must fit its table exactly."""
+    """The rows of a batch, with None where a mask says so; the batch must fit its table exactly.
+
+    What the lake computes from a row is added here in another way.
+    """
     table = TABLES[batch.table]
-    assert list(batch.columns) == [column.name for column in table.columns]
+    assert list(batch.columns) == [column.name for column in table.stored]
     values = {name: _values(data) for name, data in batch.columns.items()}
-    for column in table.columns:
+    for column in table.stored:
         assert len(values[column.name]) == batch.rows
         data = batch.columns[column.name]
         if not isinstance(data, TextColumn | TextsColumn | NumbersColumn):
@@ -79,7 +83,11 @@ def rows_of(batch: ColumnBatch) -> list[Row]:
                 None if missing else value
                 for value, missing in zip(values[column.name], batch.nulls[column.name].tolist(), strict=True)
             ]
-    return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+    rows = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+    if len(table.stored) < len(table.columns):
+        for item in rows:
+            item["community_id"] = of_row(table.name, item)
+    return rows
 
 
 def read(path: Path | str, settings: SensorSettings | None = None) -> Reading:

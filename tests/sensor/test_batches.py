@@ -31,8 +31,8 @@ def test_a_column_that_nobody_fills_is_a_mistake(tmp_path: Path, monkeypatch: py
 
 
 def test_columns_and_masks_are_those_of_the_table() -> None:
-    columns = {column.name: np.zeros(1, np.uint16) for column in TABLES["dns"].columns}
-    masks = {column.name: np.zeros(1, np.bool_) for column in TABLES["dns"].columns if column.nullable}
+    columns = {column.name: np.zeros(1, np.uint16) for column in TABLES["dns"].stored}
+    masks = {column.name: np.zeros(1, np.bool_) for column in TABLES["dns"].stored if column.nullable}
     assert masks
     assert list(batches._batch("dns", 1, dict(reversed(columns.items())), masks).columns) == list(columns)
     with pytest.raises(ValueError, match=r"table dns .* misspelt"):
@@ -46,5 +46,5 @@ def test_every_column_of_a_message_is_given_by_a_parser(table: str) -> None:
     """Parsers leave out what they do not know, so the name of each column must stand in one of them."""
     directory = Path(protocols.__path__[0])
     named = set(re.findall(r'"([a-z0-9_]+)"', "".join(path.read_text() for path in sorted(directory.glob("*.py")))))
-    wanted = {column.name for column in TABLES[table].columns} - messages._GIVEN
+    wanted = {column.name for column in TABLES[table].stored} - messages._GIVEN
     assert wanted <= named, wanted - named

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from secwatch.core.columns import Column, Kind, Table
 
-ENDS = (
-    Column("community_id", Kind.TEXT, "Community ID version 1 of the flow", "community_id"),
-    Column("source_address", Kind.TEXT, "address of the client", "id.orig_h"),
-    Column("source_port", Kind.UINT16, "port of the client; ICMP: the type", "id.orig_p"),
-    Column("destination_address", Kind.TEXT, "address of the server", "id.resp_h"),
-    Column("destination_port", Kind.UINT16, "port of the server; ICMP: the code", "id.resp_p"),
-)
+
+def ends(protocol: str) -> tuple[Column, ...]:
+    """Return the columns for the ends of a flow; `protocol` is its IP protocol number in SQL."""
+    identity = f"community_id(source_address, source_port, destination_address, destination_port, {protocol})"
+    return (
+        Column(
+            "community_id",
+            Kind.TEXT,
+            "Community ID version 1 of the flow; computed when it is asked for",
+            "community_id",
+            computed=identity,
+        ),
+        Column("source_address", Kind.TEXT, "address of the client", "id.orig_h"),
+        Column("source_port", Kind.UINT16, "port of the client; ICMP: the type", "id.orig_p"),
+        Column("destination_address", Kind.TEXT, "address of the server", "id.resp_h"),
+        Column("destination_port", Kind.UINT16, "port of the server; ICMP: the code", "id.resp_p"),
+    )
+
+
+TCP, UDP, BY_TRANSPORT = "6", "17", "protocol_number(transport)"
 TRANSPORT = Column("transport", Kind.TEXT, "tcp or udp", "proto")
 
 FLOWS = Table(
@@ -19,7 +32,7 @@ FLOWS = Table(
     (
         Column("first_seen", Kind.TIME, "time of the first packet", "ts"),
         Column("last_seen", Kind.TIME, "time of the last packet so far"),
-        *ENDS,
+        *ends("ip_protocol"),
         Column("transport", Kind.TEXT, "tcp, udp, icmp, icmp6, or ip-N", "proto"),
         Column("ip_protocol", Kind.UINT8, "IP protocol number", "ip_proto"),
         Column("service", Kind.TEXT, "application seen or guessed: dns, tls, http, ssh, …", "service"),
@@ -53,7 +66,7 @@ ICMP = Table(
     "time",
     (
         Column("time", Kind.TIME, "time of the packet", "ts"),
-        *ENDS,
+        *ends(BY_TRANSPORT),
         Column("from_source", Kind.BOOLEAN, "whether the source of the flow sent this packet"),
         Column("transport", Kind.TEXT, "icmp or icmp6"),
         Column("type", Kind.UINT8, "ICMP type"),
@@ -88,7 +101,7 @@ DHCP = Table(
     "time",
     (
         Column("time", Kind.TIME, "time of the message", "ts"),
-        *ENDS,
+        *ends(UDP),
         Column("message_type", Kind.TEXT, "DISCOVER, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE, INFORM", "msg_types"),
         Column("transaction_id", Kind.UINT32, "identifier of the exchange"),
         Column("client_hardware", Kind.TEXT, "hardware address of the client", "mac"),

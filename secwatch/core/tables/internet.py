@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from secwatch.core.columns import Column, Kind, Table
-from secwatch.core.tables.connections import ENDS
+from secwatch.core.tables.connections import BY_TRANSPORT, TCP, UDP, ends
 
 DNS = Table(
     "dns",
     "time",
     (
         Column("time", Kind.TIME, "time of the query, or of the answer when no query was seen", "ts"),
-        *ENDS,
+        *ends(BY_TRANSPORT),
         Column("transport", Kind.TEXT, "udp or tcp; port 5353 is multicast DNS, 5355 LLMNR", "proto"),
         Column("transaction_id", Kind.UINT16, "identifier of the query", "trans_id"),
         Column("query", Kind.TEXT, "name asked for, lower case, without the last dot", "query"),
@@ -27,7 +27,7 @@ TLS = Table(
     "time",
     (
         Column("time", Kind.TIME, "time of the ClientHello, or of the ServerHello when that is all", "ts"),
-        *ENDS,
+        *ends(TCP),
         Column("version", Kind.TEXT, "TLSv12, TLSv13, … as the server chose", "version"),
         Column("client_version", Kind.TEXT, "highest version the client offered"),
         Column("cipher", Kind.TEXT, "cipher suite the server chose, hexadecimal (0x1301)", "cipher"),
@@ -57,7 +57,7 @@ QUIC = Table(
     "time",
     (
         Column("time", Kind.TIME, "time of the Initial packet that made the ClientHello whole", "ts"),
-        *ENDS,
+        *ends(UDP),
         Column("version", Kind.TEXT, "1, 2, draft-29, …", "version"),
         Column("server_name", Kind.TEXT, "server name indication of the decrypted ClientHello", "server_name"),
         Column("application_protocols", Kind.TEXTS, "ALPN names the client offered"),
@@ -71,7 +71,7 @@ HTTP = Table(
     "time",
     (
         Column("time", Kind.TIME, "time of the request, or of the answer when no request was seen", "ts"),
-        *ENDS,
+        *ends(TCP),
         Column("method", Kind.TEXT, "GET, POST, …", "method"),
         Column("host", Kind.TEXT, "Host header", "host"),
         Column("uri", Kind.TEXT, "request target as sent", "uri"),
@@ -96,7 +96,7 @@ SSH = Table(
     "time",
     (
         Column("time", Kind.TIME, "time of the first banner", "ts"),
-        *ENDS,
+        *ends(TCP),
         Column("client", Kind.TEXT, "banner of the client", "client"),
         Column("server", Kind.TEXT, "banner of the server", "server"),
         Column("hassh", Kind.TEXT, "HASSH of the client's key exchange"),
@@ -114,7 +114,7 @@ FTP = Table(
     "time",
     (
         Column("time", Kind.TIME, "time of the command, or of the reply when no command was seen", "ts"),
-        *ENDS,
+        *ends(TCP),
         Column("command", Kind.TEXT, "USER, PASS, RETR, … in capitals", "command"),
         Column("argument", Kind.TEXT, "its argument; a password is left out", "arg"),
         Column("user", Kind.TEXT, "user name the server was told last", "user"),
@@ -128,7 +128,7 @@ SMTP = Table(
     "time",
     (
         Column("time", Kind.TIME, "time of the command, or of the reply when no command was seen", "ts"),
-        *ENDS,
+        *ends(TCP),
         Column("command", Kind.TEXT, "EHLO, MAIL, AUTH, … in capitals; a point for the end of a mail's data"),
         Column("argument", Kind.TEXT, "its argument; a password is left out"),
         Column("reply_code", Kind.UINT16, "code of the reply", nullable=True),
@@ -143,7 +143,7 @@ STRATUM = Table(
     "time",
     (
         Column("time", Kind.TIME, "time of the message", "ts"),
-        *ENDS,
+        *ends(TCP),
         Column("method", Kind.TEXT, "mining.subscribe, login, job, …; NULL for an answer alone"),
         Column("user", Kind.TEXT, "worker or wallet"),
         Column("agent", Kind.TEXT, "name and version of the miner"),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from secwatch.core.columns import Column, Kind, Table
-from secwatch.core.tables.connections import ENDS, TRANSPORT
+from secwatch.core.tables.connections import BY_TRANSPORT, TCP, TRANSPORT, ends
 
 SMB = Table(
     "smb",
     "time",
     (
         Column("time", Kind.TIME, "time of the request, or of the response when no request was seen", "ts"),
-        *ENDS,
+        *ends(TCP),
         Column("version", Kind.UINT8, "1 or 2 (SMB 2 and 3)"),
         Column("command", Kind.TEXT, "NEGOTIATE, SESSION_SETUP, TREE_CONNECT, CREATE, TRANSACTION2, …", "command"),
         Column("subcommand", Kind.TEXT, "of a transaction of SMB 1: SESSION_SETUP, PEEK_NMPIPE, … or its number"),
@@ -43,7 +43,7 @@ DCE_RPC = Table(
     "time",
     (
         Column("time", Kind.TIME, "time of the bind or request", "ts"),
-        *ENDS,
+        *ends(TCP),
         Column("pipe", Kind.TEXT, "named pipe it came through; NULL over TCP", "named_pipe"),
         Column(
             "message",
@@ -71,7 +71,8 @@ NTLM = Table(
     "time",
     (
         Column("time", Kind.TIME, "time of the message with the user", "ts"),
-        *ENDS,
+        *ends(BY_TRANSPORT),
+        TRANSPORT,
         Column("carrier", Kind.TEXT, "smb, dce_rpc, http, ldap: the protocol it came in"),
         Column("user", Kind.TEXT, "user name; NULL for an anonymous log-in, or when it was not captured", "username"),
         Column("domain", Kind.TEXT, "domain of the user", "domainname"),
@@ -90,7 +91,7 @@ KERBEROS = Table(
     "time",
     (
         Column("time", Kind.TIME, "time of the request, or of the reply when no request was seen", "ts"),
-        *ENDS,
+        *ends(BY_TRANSPORT),
         TRANSPORT,
         Column("request_type", Kind.TEXT, "AS, TGS or AP", "request_type"),
         Column("client", Kind.TEXT, "client principal name", "client"),
@@ -111,7 +112,7 @@ RDP = Table(
     "time",
     (
         Column("time", Kind.TIME, "time of the connection request", "ts"),
-        *ENDS,
+        *ends(TCP),
         Column("message", Kind.TEXT, "connection request, or client data: what an unencrypted client then tells"),
         Column("cookie", Kind.TEXT, "user or routing token of the connection request", "cookie"),
         Column("requested_protocols", Kind.TEXTS, "security the client offers: standard, tls, credssp, …"),
@@ -128,7 +129,7 @@ LDAP = Table(
     "time",
     (
         Column("time", Kind.TIME, "time of the request, or of the response when no request was seen", "ts"),
-        *ENDS,
+        *ends(BY_TRANSPORT),
         TRANSPORT,
         Column("message_id", Kind.UINT32, "identifier of the request", "message_id", nullable=True),
         Column("operation", Kind.TEXT, "bind, search, modify, add, delete, rename, compare, extended, …", "opcode"),

@@ -1,18 +1,15 @@
-"""Finished records to columns: addresses, Community IDs and histories as text, spans gathered."""
+"""Finished records to columns: addresses and histories as text, spans gathered."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from secwatch.sensor.kernels.community import put_community_id
 from secwatch.sensor.kernels.compiler import kernel
 from secwatch.sensor.kernels.reads import Bytes, signed
-from secwatch.sensor.kernels.state import Records
 from secwatch.sensor.kernels.text import put, put_ipv4, put_ipv6
 
 LONGEST_ADDRESS = 45
-COMMUNITY_ID_BYTES = 30
 LONGEST_HISTORY = 24
 
 _LETTERS = np.frombuffer(b"\x00SsHhAaDdFfRrIiQq^^TtGgWw", np.uint8)
@@ -33,17 +30,6 @@ def write_addresses(
         else:
             place = put_ipv6(arena, place, high[row], low[row])
     offsets[len(version)] = place
-    return place
-
-
-@kernel
-def write_community_ids(records: Records, offsets: Offsets, arena: Bytes, words: NDArray[np.uint32]) -> int:
-    """Write the Community ID of flow or event records; `arena` holds COMMUNITY_ID_BYTES a row, `words` 80."""
-    place = 0
-    for row in range(len(records)):
-        offsets[row] = place
-        place = put_community_id(arena, place, records[row], words)
-    offsets[len(records)] = place
     return place
 
 

@@ -9,7 +9,6 @@ from secwatch.sensor.kernels.columns import (
     find_items,
     gather,
     write_addresses,
-    write_community_ids,
     write_histories,
 )
 from secwatch.sensor.kernels.index import index_pcap, index_pcapng, new_index
@@ -39,7 +38,6 @@ def run_all() -> None:
     flows, events = state.finished[:2], state.events[np.arange(2)]
     for records in (flows, events):
         write_addresses(records["version"], records["source_high"], records["source_low"], offsets, data)
-        write_community_ids(records, offsets, data, words)
     write_blocks(data, index, 0, 0, 0, 1, data, data.view(np.uint32), np.zeros(SUMS, np.int64))
     choose(state, data, index, 0, np.zeros(WISH_SIZE, np.uint64), data, words, none)
     write_histories(flows["history_early"], flows["history_late"], offsets, data)
