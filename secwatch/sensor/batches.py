@@ -60,7 +60,7 @@ class BatchMaker:
             elif kind in _NETWORK_TABLES:
                 batches.append(self._network_rows(SERVICES[kind], rows))
             else:
-                batches.extend(self._message_batches(kind, rows, output.text))
+                batches.extend(self._message_batches(kind, rows))
         for batch in batches:
             if batch.table != "flows":
                 self.event_counts[batch.table] = self.event_counts.get(batch.table, 0) + batch.rows
@@ -115,10 +115,9 @@ class BatchMaker:
             own, nulls = network_rows.arp_columns(self._state, rows)
         return _batch(table, len(rows), columns | own, nulls)
 
-    def _message_batches(self, kind: int, events: NDArray[np.int64], text: int) -> Iterator[ColumnBatch]:
+    def _message_batches(self, kind: int, events: NDArray[np.int64]) -> Iterator[ColumnBatch]:
         """Yield the rows that parsers make of messages, a batch a table."""
-        arena = self._state.arena[:text].tobytes()
-        for table, rows in self._messages.rows(self._state, kind, events, arena).items():
+        for table, rows in self._messages.rows(self._state, kind, events).items():
             records = self._state.events[np.array(rows.events, np.int64)]
             columns, nulls = rows.columns(table)
             columns |= {"time": records["time"].copy(), **self._ends(records)}

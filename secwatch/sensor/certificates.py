@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -33,9 +32,9 @@ class Certificates:
         distinct: list[Mapping[str, Value]] = [_NOTHING]
         numbers: dict[bytes, int] = {}
         choices = np.zeros(len(messages.offsets) - 1, np.int64)
-        for row, (start, end) in enumerate(itertools.pairwise(messages.offsets.tolist())):
-            if start == end:
-                continue
+        starts, ends = messages.offsets[:-1], messages.offsets[1:]
+        rows = np.flatnonzero(ends > starts)
+        for row, start, end in zip(rows.tolist(), starts[rows].tolist(), ends[rows].tolist(), strict=True):
             message = data[start:end]
             key = hashlib.blake2b(message, digest_size=16).digest()
             if key not in numbers:

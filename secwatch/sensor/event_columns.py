@@ -11,7 +11,6 @@ from secwatch.core.columns import ColumnData, NumbersColumn, TextColumn, TextsCo
 from secwatch.sensor import gathering, names
 from secwatch.sensor.certificates import Certificates
 from secwatch.sensor.events import Fingerprints
-from secwatch.sensor.kernels import columns as kernels
 from secwatch.sensor.kernels import dns, http, tls
 from secwatch.sensor.kernels.state import NONE16, Records, SensorState
 
@@ -101,13 +100,7 @@ class EventColumns:
         return columns, nulls
 
     def _texts(self, rows: NDArray[np.int64], column: int) -> TextColumn:
-        starts, lengths = self._state.text_starts[rows, column], self._state.text_lengths[rows, column]
-        return gathering.gather(self._state.arena, starts, lengths)
+        return gathering.text_of(self._state, rows, column)
 
     def _lists(self, rows: NDArray[np.int64], column: int) -> TextsColumn:
-        starts, lengths = self._state.text_starts[rows, column], self._state.text_lengths[rows, column]
-        offsets = np.zeros(len(rows) + 1, np.int32)
-        items = kernels.count_items(self._state.arena, starts, lengths, offsets)
-        item_starts, item_lengths = np.zeros(items, np.int64), np.zeros(items, np.int64)
-        kernels.find_items(self._state.arena, starts, lengths, item_starts, item_lengths)
-        return TextsColumn(offsets, gathering.gather(self._state.arena, item_starts, item_lengths))
+        return gathering.list_of(self._state, rows, column)

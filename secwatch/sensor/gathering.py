@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from secwatch.core.columns import Column, ColumnData, Kind, NumbersColumn, TextColumn, TextsColumn
 from secwatch.sensor.kernels import columns as kernels
-from secwatch.sensor.kernels.state import Records
+from secwatch.sensor.kernels.state import Records, SensorState
 
 NUMPY: dict[Kind, Any] = {
     Kind.TIME: np.int64,
@@ -21,31 +21,64 @@ NUMPY: dict[Kind, Any] = {
     Kind.UINT64: np.uint64,
     Kind.DOUBLE: np.float64,
 }
-_ADDRESSES = ("source_high", "source_low", "destination_high", "destination_low")
-_KEY = (*_ADDRESSES, "source_port", "destination_port", "protocol")
+_KEY = np.dtype(
+    [
+        *[(f"{side}_{half}", "u8") for side in ("source", "destination") for half in ("high", "low")],
+        ("source_port", "u2"),
+        ("destination_port", "u2"),
+        ("protocol", "u1"),
+    ]
+)
 
 
 def from_codes(codes: NDArray[np.generic], name: Callable[[int], str]) -> TextColumn:
     """Return the text of every code; `name` is asked once per distinct code."""
-    distinct, places = np.unique(codes, return_inverse=True)
+    if codes.dtype in (np.uint8, np.uint16):  # counting them is faster than sorting them
+        distinct = np.flatnonzero(np.bincount(codes))
+        number_of = np.zeros(int(distinct[-1]) + 1 if len(distinct) else 0, np.int64)
+        number_of[distinct] = np.arange(len(distinct))
+        places = number_of[codes]
+    else:
+        distinct, places = np.unique(codes, return_inverse=True)
     return from_choices([name(int(code)) for code in distinct], places)
 
 
-def from_choices(texts: Sequence[str], places: NDArray[np.integer]) -> TextColumn:
+def from_choices(texts: Sequence[str], places: NDArray[np.int64]) -> TextColumn:
     """Return a column of the texts at these places of `texts`."""
     encoded = [text.encode(errors="replace") for text in texts]
     lengths = np.array([len(text) for text in encoded], np.int64)
     starts = np.cumsum(lengths) - lengths
     arena = np.frombuffer(bytearray(b"".join(encoded)), np.uint8)
-    return gather(arena, starts[places], lengths[places])
+    return gather(arena, starts.reshape(-1, 1), lengths.reshape(-1, 1), places, 0)
 
 
-def gather(source: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> TextColumn:
-    """Return the spans source[start:start + length] as a column."""
-    offsets = np.zeros(len(starts) + 1, np.int32)
-    arena = np.empty(int(lengths.sum()), np.uint8)
-    kernels.gather(source, starts, lengths, offsets, arena)
+def gather(
+    source: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    places: NDArray[np.int64],
+    column: int,
+) -> TextColumn:
+    """Return the spans that starts[places, column] and lengths[places, column] tell of as a column."""
+    offsets = np.zeros(len(places) + 1, np.int32)
+    arena = np.empty(kernels.measure(lengths, places, column, offsets), np.uint8)
+    kernels.gather(source, starts, lengths, places, column, arena)
     return TextColumn(offsets, arena)
+
+
+def text_of(state: SensorState, events: NDArray[np.int64], column: int) -> TextColumn:
+    """Return a text column of these events."""
+    return gather(state.arena, state.text_starts, state.text_lengths, events, column)
+
+
+def list_of(state: SensorState, events: NDArray[np.int64], column: int) -> TextsColumn:
+    """Return a text column of these events that holds lists."""
+    spans = state.arena, state.text_starts, state.text_lengths, events, column
+    offsets = np.zeros(len(events) + 1, np.int32)
+    items, size = kernels.count_items(*spans, offsets)
+    values = TextColumn(np.zeros(items + 1, np.int32), np.empty(size, np.uint8))
+    kernels.gather_items(*spans, values.offsets, values.data)
+    return TextsColumn(offsets, values)
 
 
 def spread(lengths: Sequence[int], places: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -59,9 +92,12 @@ def spread(lengths: Sequence[int], places: NDArray[np.int64]) -> tuple[NDArray[n
     return items, offsets
 
 
-def flow_key(record: Records) -> bytes:
-    """Return what tells the flow of an event (an array of one record) from others."""
-    return b"".join(record[name].tobytes() for name in _KEY)
+def flow_keys(records: Records) -> tuple[bytes, int]:
+    """Return what tells the flow of each event from others: keys of one size end to end, and that size."""
+    keys = np.empty(len(records), _KEY)
+    for name in _KEY.names or ():
+        keys[name] = records[name]
+    return keys.tobytes(), _KEY.itemsize
 
 
 def of_values(column: Column, values: Sequence[object], places: NDArray[np.int64]) -> ColumnData:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from secwatch.core.columns import ColumnData
+from secwatch.core.columns import ColumnData, TextColumn
 from secwatch.core.tables import TABLES
 from secwatch.sensor import gathering
 from secwatch.sensor.kernels.records import REQUEST_TEXT, RESPONSE_TEXT
@@ -55,17 +56,18 @@ class MessageStage:
         self._known: dict[str, dict[bytes, Sequence[Row] | None]] = {name: {} for name in STATELESS}
         self._conversations: OrderedDict[tuple[str, bytes], Conversation] = OrderedDict()
 
-    def rows(self, state: SensorState, kind: int, events: NDArray[np.int64], arena: bytes) -> dict[str, Rows]:
-        """Return the rows that the events of one kind give, by table. `arena` holds the texts of the state."""
+    def rows(self, state: SensorState, kind: int, events: NDArray[np.int64]) -> dict[str, Rows]:
+        """Return the rows that the events of one kind give, by table."""
         service = SERVICES[kind]
         tables: dict[str, Rows] = {}
         places: dict[int, list[tuple[Rows, int]]] = {}
         kept: list[Sequence[Row]] = []  # keeps the ids in `places` from being used again
-        for event, request, response in _exchanges(state, events, arena):
+        keys, size = (b"", 0) if service in STATELESS else gathering.flow_keys(state.events[events])
+        for number, (event, request, response) in enumerate(_exchanges(state, events)):
             if service in STATELESS:
                 found = self._stateless(service, STATELESS[service], request, response)
             else:
-                conversation = self._conversation(service, state.events[event : event + 1])
+                conversation = self._conversation(service, keys[number * size : (number + 1) * size])
                 if service in COUNTING:
                     cast(CountingConversation, conversation).counted = int(state.events["value"][event])
                 found = _ask(conversation.parse, request, response)
@@ -95,8 +97,8 @@ class MessageStage:
             known[content] = _ask(parse, request, response)
         return known[content]
 
-    def _conversation(self, service: str, record: NDArray[np.void]) -> Conversation:
-        key = service, gathering.flow_key(record)
+    def _conversation(self, service: str, flow: bytes) -> Conversation:
+        key = service, flow
         conversation = self._conversations.get(key)
         if conversation is None:
             if len(self._conversations) >= _CONVERSATIONS:
@@ -115,18 +117,16 @@ def _ask(parse: Parse, request: bytes, response: bytes) -> Sequence[Row] | None:
         return None
 
 
-def _exchanges(state: SensorState, events: NDArray[np.int64], arena: bytes) -> Iterable[tuple[int, bytes, bytes]]:
-    """Yield (event, request, response) for every event."""
-    starts, lengths = state.text_starts[events], state.text_lengths[events]
-    requests = starts[:, REQUEST_TEXT]
-    responses = starts[:, RESPONSE_TEXT]
-    bounds = zip(
+def _exchanges(state: SensorState, events: NDArray[np.int64]) -> Iterable[tuple[int, bytes, bytes]]:
+    """Return (event, request, response) of every event."""
+    return zip(
         events.tolist(),
-        requests.tolist(),
-        (requests + lengths[:, REQUEST_TEXT]).tolist(),
-        responses.tolist(),
-        (responses + lengths[:, RESPONSE_TEXT]).tolist(),
+        _contents(gathering.text_of(state, events, REQUEST_TEXT)),
+        _contents(gathering.text_of(state, events, RESPONSE_TEXT)),
         strict=True,
     )
-    for event, start, end, answer_start, answer_end in bounds:
-        yield event, arena[start:end], arena[answer_start:answer_end]
+
+
+def _contents(column: TextColumn) -> Iterable[bytes]:
+    data = column.data.tobytes()
+    return (data[start:end] for start, end in itertools.pairwise(column.offsets.tolist()))

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from secwatch.core.columns import ColumnData, TextColumn
 from secwatch.sensor import gathering, names
+from secwatch.sensor.kernels import columns as kernels
 from secwatch.sensor.kernels import network
 from secwatch.sensor.kernels.state import NONE16, Records, SensorState
 
@@ -36,7 +37,7 @@ def icmp_columns(state: SensorState, rows: NDArray[np.int64]) -> Columns:
         "payload_bytes": records["size"].astype(np.uint16),
         "payload_hash": _hexadecimal(records),
         "original_protocol": records["detail"].copy(),
-        "original_destination_address": _texts(state, rows, network.ORIGINAL_TEXT),
+        "original_destination_address": gathering.text_of(state, rows, network.ORIGINAL_TEXT),
         "original_destination_port": np.where(records["answer"] == NONE16, 0, records["answer"]).astype(np.uint16),
     }
     nulls = {"original_protocol": ~original, "original_destination_port": records["answer"] == NONE16}
@@ -48,19 +49,18 @@ def arp_columns(state: SensorState, rows: NDArray[np.int64]) -> Columns:
     records = state.events[rows]
     columns: dict[str, ColumnData] = {
         "operation": records["code"].copy(),
-        "source_hardware": _texts(state, rows, network.SOURCE_TEXT),
-        "destination_hardware": _texts(state, rows, network.DESTINATION_TEXT),
-        "link_source": _texts(state, rows, network.LINK_TEXT),
+        "source_hardware": gathering.text_of(state, rows, network.SOURCE_TEXT),
+        "destination_hardware": gathering.text_of(state, rows, network.DESTINATION_TEXT),
+        "link_source": gathering.text_of(state, rows, network.LINK_TEXT),
         "vlan": records["number"].copy(),
     }
     return columns, {}
 
 
-def _texts(state: SensorState, rows: NDArray[np.int64], column: int) -> TextColumn:
-    return gathering.gather(state.arena, state.text_starts[rows, column], state.text_lengths[rows, column])
-
-
 def _hexadecimal(records: Records) -> TextColumn:
     """Return the hash of the payload as 16 digits; nothing where there was no payload."""
-    distinct, places = np.unique(np.where(records["size"] > 0, records["value"], 0), return_inverse=True)
-    return gathering.from_choices([f"{value:016x}" if value else "" for value in distinct.tolist()], places)
+    offsets = np.zeros(len(records) + 1, np.int32)
+    arena = np.empty(16 * len(records), np.uint8)
+    values, present = records["value"].copy(), (records["size"] > 0) & (records["value"] != 0)
+    size = kernels.write_hexadecimal(values, present, offsets, arena)
+    return TextColumn(offsets, arena[:size].copy())

@@ -65,7 +65,7 @@ def test_a_service_user_without_a_home() -> None:
         "from secwatch.sensor.kernels import columns\n"
         "import numpy as np\n"
         "none = np.zeros(2, np.int64)\n"
-        "columns.count_items(np.zeros(9, np.uint8), none, none, np.zeros(3, np.int32))\n"
+        "columns.measure(none.reshape(2, 1), none, 0, np.zeros(3, np.int32))\n"
         "print(sum(1 for path in CACHE.rglob('*.nbc')))\n"
     )
     done = _run({"CACHE_DIRECTORY": str(cache), "HOME": "/nonexistent"}, program)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from secwatch.sensor.kernels.compiler import kernel
 from secwatch.sensor.kernels.reads import Bytes, signed
-from secwatch.sensor.kernels.text import put, put_ipv4, put_ipv6
+from secwatch.sensor.kernels.text import put, put_hex16, put_ipv4, put_ipv6
 
 LONGEST_ADDRESS = 45
 LONGEST_HISTORY = 24
@@ -49,51 +49,100 @@ def write_histories(early: NDArray[np.uint64], late: NDArray[np.uint64], offsets
 
 
 @kernel
-def gather(
-    source: Bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64], offsets: Offsets, arena: Bytes
-) -> None:
-    """Copy the spans source[start:start + length] one after another; `arena` holds the sum of the lengths."""
-    place = 0
-    for row in range(len(starts)):
-        offsets[row] = place
-        start = starts[row]
-        for index in range(lengths[row]):
-            arena[np.uint64(place + index)] = source[np.uint64(start + index)]
-        place += lengths[row]
-    offsets[len(starts)] = place
-
-
-@kernel
-def count_items(source: Bytes, starts: NDArray[np.int64], lengths: NDArray[np.int64], offsets: Offsets) -> int:
-    """Count the items of list spans (each item behind its length in two bytes) into offsets. Return the total."""
+def measure(lengths: NDArray[np.int64], places: NDArray[np.int64], column: int, offsets: Offsets) -> int:
+    """Write where the spans at these places of lengths[:, column] begin when they lie end to end. Return their sum."""
     total = 0
-    for row in range(len(starts)):
+    for row in range(len(places)):
         offsets[row] = total
-        place = starts[row]
-        end = place + lengths[row]
-        while place + 2 <= end:
-            place += 2 + signed(source[np.uint64(place)]) + signed(source[np.uint64(place + 1)]) * 256
-            total += 1
-    offsets[len(starts)] = total
+        total += lengths[np.uint64(places[row]), np.uint64(column)]
+    offsets[len(places)] = total
     return total
 
 
 @kernel
-def find_items(
+def gather(
     source: Bytes,
     starts: NDArray[np.int64],
     lengths: NDArray[np.int64],
-    item_starts: NDArray[np.int64],
-    item_lengths: NDArray[np.int64],
+    places: NDArray[np.int64],
+    column: int,
+    arena: Bytes,
 ) -> None:
-    """Write where the items of list spans are; the item arrays have the size that `count_items` returned."""
-    item = 0
-    for row in range(len(starts)):
-        place = starts[row]
-        end = place + lengths[row]
+    """Copy the spans end to end; `arena` holds what `measure` returned.
+
+    Span i is source[start:start + length] by starts[places[i], column] and lengths[places[i], column].
+    """
+    end = 0
+    for row in range(len(places)):
+        place = np.uint64(places[row])
+        start = starts[place, np.uint64(column)]
+        length = lengths[place, np.uint64(column)]
+        for index in range(length):
+            arena[np.uint64(end + index)] = source[np.uint64(start + index)]
+        end += length
+
+
+@kernel
+def count_items(
+    source: Bytes,
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    places: NDArray[np.int64],
+    column: int,
+    offsets: Offsets,
+) -> tuple[int, int]:
+    """Count the items of list spans (each item behind its length in two bytes) into offsets.
+
+    Return how many there are, and how many bytes they have together.
+    """
+    total, size = 0, 0
+    for row in range(len(places)):
+        offsets[row] = total
+        place = starts[np.uint64(places[row]), np.uint64(column)]
+        end = place + lengths[np.uint64(places[row]), np.uint64(column)]
         while place + 2 <= end:
-            size = signed(source[np.uint64(place)]) + signed(source[np.uint64(place + 1)]) * 256
-            item_starts[item] = place + 2
-            item_lengths[item] = size
-            place += 2 + size
+            length = min(signed(source[np.uint64(place)]) + signed(source[np.uint64(place + 1)]) * 256, end - place - 2)
+            size += length
+            place += 2 + length
+            total += 1
+    offsets[len(places)] = total
+    return total, size
+
+
+@kernel
+def gather_items(
+    source: Bytes,
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    places: NDArray[np.int64],
+    column: int,
+    offsets: Offsets,
+    arena: Bytes,
+) -> None:
+    """Copy the items of list spans end to end; `arena` and `offsets` have the sizes that `count_items` returned."""
+    item, after = 0, 0
+    for row in range(len(places)):
+        place = starts[np.uint64(places[row]), np.uint64(column)]
+        end = place + lengths[np.uint64(places[row]), np.uint64(column)]
+        while place + 2 <= end:
+            length = min(signed(source[np.uint64(place)]) + signed(source[np.uint64(place + 1)]) * 256, end - place - 2)
+            offsets[np.uint64(item)] = after
+            for index in range(length):
+                arena[np.uint64(after + index)] = source[np.uint64(place + 2 + index)]
+            after += length
+            place += 2 + length
             item += 1
+    offsets[np.uint64(item)] = after
+
+
+@kernel
+def write_hexadecimal(values: NDArray[np.uint64], present: NDArray[np.bool_], offsets: Offsets, arena: Bytes) -> int:
+    """Write the values that are present as 16 digits; `arena` holds 16 bytes a row. Return bytes written."""
+    place = 0
+    for row in range(len(values)):
+        offsets[row] = place
+        if present[row]:
+            for shift in (48, 32, 16, 0):
+                place = put_hex16(arena, place, signed(values[row] >> np.uint64(shift)) & 0xFFFF)
+    offsets[len(values)] = place
+    return place

@@ -247,17 +247,16 @@ def new_state(
 
 
 class Output(NamedTuple):
-    """What a state has finished: how many flows, events and bytes of text its output arrays hold."""
+    """What a state has finished: how many flows and events its output arrays hold."""
 
     state: SensorState
     flows: int
     events: int
-    text: int
 
 
 def hand_over(state: SensorState) -> Output:
     """Return what is finished and mark the output as empty; its arrays must be read before kernels fill them again."""
-    output = Output(state, int(state.control[FINISHED]), int(state.control[EVENTS]), int(state.control[ARENA]))
+    output = Output(state, int(state.control[FINISHED]), int(state.control[EVENTS]))
     state.control[[FINISHED, EVENTS, ARENA]] = 0
     return output
 

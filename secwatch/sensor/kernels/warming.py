@@ -6,9 +6,11 @@ import numpy as np
 
 from secwatch.sensor.kernels.columns import (
     count_items,
-    find_items,
     gather,
+    gather_items,
+    measure,
     write_addresses,
+    write_hexadecimal,
     write_histories,
 )
 from secwatch.sensor.kernels.index import index_pcap, index_pcapng, new_index
@@ -41,6 +43,9 @@ def run_all() -> None:
     write_blocks(data, index, 0, 0, 0, 1, data, data.view(np.uint32), np.zeros(SUMS, np.int64))
     choose(state, data, index, 0, np.zeros(WISH_SIZE, np.uint64), data, words, none)
     write_histories(flows["history_early"], flows["history_late"], offsets, data)
-    gather(data, none, none, offsets, data)
-    count_items(data, none, none, offsets)
-    find_items(data, none, none, none, none)
+    spans = data, state.text_starts, state.text_lengths, none, 0
+    measure(state.text_lengths, none, 0, offsets)
+    gather(*spans, data)
+    count_items(*spans, offsets)
+    gather_items(*spans, offsets, data)
+    write_hexadecimal(np.zeros(2, np.uint64), np.zeros(2, np.bool_), offsets, data)
