@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secwatch.sensor.kernels.compiler import part
-from secwatch.sensor.kernels.reads import Bytes, byte, signed
+from secwatch.sensor.kernels.reads import Bytes, byte, little64, signed, some_byte
 from secwatch.sensor.kernels.rows import set_text
 from secwatch.sensor.kernels.state import ARENA, SensorState
 from secwatch.sensor.kernels.text import put, put_escaped
@@ -25,6 +25,8 @@ _PROXY_CREDENTIALS = np.frombuffer(b"proxy-authorization:", np.uint8)
 def line_end(data: Bytes, start: int, end: int) -> int:
     """Return the offset of the next line feed, or `end`."""
     offset = start
+    while offset + 8 <= end and not some_byte(little64(data, offset), 10):
+        offset += 8
     while offset < end and byte(data, offset) != 10:
         offset += 1
     return offset

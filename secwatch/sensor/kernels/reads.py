@@ -62,6 +62,23 @@ def little32(data: Bytes, offset: int) -> int:
 
 
 @part
+def little64(data: Bytes, offset: int) -> np.uint64:
+    """Return eight bytes in little-endian order as an unsigned number."""
+    return np.uint64(little32(data, offset)) | (np.uint64(little32(data, offset + 4)) << np.uint64(32))
+
+
+_ONES = np.uint64(0x0101010101010101)
+_TOPS = np.uint64(0x8080808080808080)
+
+
+@part
+def some_byte(word: np.uint64, value: int) -> bool:
+    """Return whether one of the eight bytes is `value`: the test for a zero byte of H. S. Warren, Hacker's Delight."""
+    other = word ^ (_ONES * np.uint64(value))
+    return bool((other - _ONES) & ~other & _TOPS)
+
+
+@part
 def file16(data: Bytes, offset: int, swapped: bool) -> int:
     """Return two bytes in the order of the file."""
     if swapped:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from secwatch.sensor.kernels.compiler import part
-from secwatch.sensor.kernels.reads import Bytes, byte, signed
+from secwatch.sensor.kernels.reads import Bytes, byte, little64, signed, some_byte
 
 
 @part
@@ -106,14 +106,31 @@ def _put_group(arena: Bytes, place: int, value: int) -> int:
 
 
 @part
+def _printable(word: np.uint64) -> bool:
+    """Return whether all eight bytes are printable ASCII but no backslash."""
+    tops = np.uint64(0x8080808080808080)
+    below_blank = (word - np.uint64(0x2020202020202020)) & ~word  # its top bits, as long as no byte has its own set
+    delete = word + np.uint64(0x0101010101010101)  # 0x7F gets its top bit
+    return not ((word | below_blank | delete) & tops) and not some_byte(word, 0x5C)
+
+
+@part
 def put_escaped(
     arena: Bytes, place: int, limit: int, data: Bytes, start: int, end: int, lower: bool, escape_dot: bool
 ) -> int:
     """Write data[start:end] with everything but printable ASCII as \\xNN; stop before `limit`."""
-    for offset in range(start, end):
-        if place + 4 > limit:
-            break
+    offset = start
+    while offset < end and place + 4 <= limit:
+        if not lower and not escape_dot:
+            while offset + 8 <= end and place + 11 <= limit and _printable(little64(data, offset)):
+                for index in range(8):
+                    arena[np.uint64(place + index)] = data[np.uint64(offset + index)]
+                offset += 8
+                place += 8
+            if offset == end or place + 4 > limit:
+                break
         value = byte(data, offset)
+        offset += 1
         if value < 0x20 or value > 0x7E or value == 0x5C or (escape_dot and value == 0x2E):
             place = put(arena, put(arena, place, 0x5C), 0x78)
             place = put_hex_digit(arena, place, value >> 4)
