@@ -13,6 +13,7 @@ window_seconds = 600
 every_seconds = 120
 needs.rows = "minimum_names"
 needs.same = ["source_address"]
+needs.alone = true
 key = ["source", "domain"]
 owner = ["source", "target"]
 suppress_seconds = 7200

@@ -13,6 +13,7 @@ window_seconds = 300
 every_seconds = 60
 needs.rows = "minimum_ports"
 needs.same = ["source_address", "destination_address"]
+needs.alone = true
 key = ["source", "target"]
 suppress_seconds = 3600
 false_positives.zh = "经授权的漏洞扫描、资产发现和监控（写入 intel/scanners.txt）；目标停机时的负载均衡健康检查。"

@@ -13,6 +13,7 @@ window_seconds = 600
 every_seconds = 120
 needs.rows = "minimum_sessions"
 needs.same = ["source_address", "destination_address"]
+needs.alone = true
 key = ["source", "target"]
 suppress_seconds = 7200
 false_positives.zh = "配置管理、自动部署和经 SSH 的监控（写入 intel/ssh_automation.txt）。"

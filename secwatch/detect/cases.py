@@ -6,7 +6,7 @@ import hashlib
 import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from secwatch.core.model import Alert
+from secwatch.core.model import Alert, Finding
 from secwatch.core.moments import from_text, to_microseconds
 from secwatch.core.ownership import Ownership
 from secwatch.detect.definition import Definition, Mistake, Mistaken
@@ -28,6 +28,7 @@ from secwatch.system.database import open_database
 from secwatch.system.settings import Detect
 
 MAX_ROWS = 200_000
+_WHOLE = " (every row)"  # no name of a detection
 _MAX_BYTES = 4 << 20
 
 
@@ -120,7 +121,10 @@ def _run(item: Definition, path: Path, case: Case, bounds: Detect) -> Verdict:
 def evaluate(
     item: Definition, rows: Mapping[str, Sequence[Mapping[str, Any]]], bounds: Detect
 ) -> tuple[Sequence[Alert], Sequence[str]]:
-    """Return the alerts that rows give in an empty lake and database, the oldest first, and what went wrong."""
+    """Return the alerts that rows give in an empty lake and database, the oldest first, and what went wrong.
+
+    It is wrong too if what the header's `needs` leaves out changes what is found.
+    """
     with tempfile.TemporaryDirectory(prefix="secwatch-case-") as directory:
         lake = Path(directory) / "lake"
         with Writer(lake) as writer:
@@ -131,22 +135,38 @@ def evaluate(
         for segment in segments:
             file = File(segment.path, segment.first_time, segment.last_time, new=True)
             files.setdefault(segment.table, []).append(file)
+        whole = [] if item.header.needs is None else [_without_needs(item)]
         outcome = sweep(
             lake,
             files,
-            [item],
+            [item, *whole],
             first_time=min(segment.first_time for segment in segments),
             last_time=max(segment.last_time for segment in segments),
             ownership=Ownership(()),
             settings=bounds,
         )
+        found = [finding for finding in outcome.findings if finding.detection == item.id]
+        others = [finding for finding in outcome.findings if finding.detection != item.id]
+        problems = _left_out(found, others, item.id) if whole else ()
         database = open_database(Path(directory) / "case.db", (MIGRATIONS,))
         try:
             with database.atomic():
-                alerts.record(database, outcome.findings, datetime.now(UTC))
-            return alerts.select(database)[::-1], outcome.problems
+                alerts.record(database, found, datetime.now(UTC))
+            return alerts.select(database)[::-1], (*outcome.problems, *problems)
         finally:
             database.close()
+
+
+def _without_needs(item: Definition) -> Definition:
+    """Return a detection that sees every row of every window, under another name."""
+    return replace(item, header=msgspec.structs.replace(item.header, id=f"{item.id}{_WHOLE}", needs=None))
+
+
+def _left_out(found: Sequence[Finding], whole: Sequence[Finding], name: str) -> Sequence[str]:
+    """Say what `needs` changes: it may save time and nothing else."""
+    if list(found) == [replace(finding, detection=name) for finding in whole]:
+        return ()
+    return (f"needs changes what is found: {len(found)} findings with it, {len(whole)} without, or others",)
 
 
 def _compare(expected: Sequence[Expectation], found: Sequence[Alert]) -> str | None:

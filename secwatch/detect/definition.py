@@ -47,11 +47,13 @@ class Needed(Struct, frozen=True, forbid_unknown_fields=True):
     """[needs]: what a window must hold before the detection can state anything; others are not evaluated.
 
     rows names the parameter with the smallest number of rows of the consumed tables, same the columns in
-    which those rows agree. It saves time only: a statement about fewer rows would be lost.
+    which those rows agree. With alone, rows that agree with too few others are not even shown: what is stated
+    of some must not depend on the rest. It saves time only: a statement about fewer rows would be lost.
     """
 
     rows: Name
     same: tuple[Name, ...] = ()
+    alone: bool = False
 
 
 class Header(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -179,6 +181,8 @@ def _check_needs(path: Path, content: str, header: Header) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         words = f"needs.rows: {needs.rows} is not a parameter that is a whole number from 1 on"
         raise Mistaken([Mistake(path, line, words)])
+    if needs.alone and not needs.same:
+        raise Mistaken([Mistake(path, line, "needs.alone: needs.same must say which rows belong together")])
     for name in header.consumes:
         unknown = sorted(set(needs.same) - {column.name for column in TABLES[name].columns})
         if unknown:

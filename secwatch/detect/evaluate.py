@@ -17,7 +17,7 @@ from secwatch.lake.protocol import File, Needs, Sweep, Watch
 from secwatch.system.settings import Detect
 
 # What one table may hold decoded in the engine's process, in the columns that detections read: measured 200 MB.
-ROWS_IN_MEMORY = 1_500_000
+ROWS_IN_MEMORY = 1_000_000
 ROWS_PER_WINDOW = 10_000
 # The engine stops by itself after this part of the time-out; what it reached is then known exactly.
 _PART_OF_TIMEOUT = 0.9
@@ -83,7 +83,7 @@ def sweep(
 def _watch(item: Definition) -> Watch:
     header = item.header
     needs = header.needs
-    least = None if needs is None else Needs(max(int(item.parameters[needs.rows]), 1), list(needs.same))
+    least = None if needs is None else Needs(max(int(item.parameters[needs.rows]), 1), list(needs.same), needs.alone)
     return Watch(
         item.id,
         item.sql,

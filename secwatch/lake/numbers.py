@@ -28,6 +28,11 @@ class Numbers:
     starts: NDArray[numpy.int64]
     before: NDArray[numpy.int64]
 
+    @property
+    def rows(self) -> NDArray[numpy.int64]:
+        """The rows of each step, (steps,)."""
+        return numpy.diff(self.before)
+
     def at_most(self, lower: int, upper: int) -> int:
         """Return the number of rows in (lower, upper] µs, or up to two steps more."""
         first = numpy.searchsorted(self.starts, lower - self.step, side="right")

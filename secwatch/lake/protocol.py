@@ -53,10 +53,14 @@ class Inspection(msgspec.Struct, frozen=True, tag="inspection"):
 
 
 class Needs(msgspec.Struct, frozen=True):
-    """What a window must hold before a watch can state anything: so many rows that agree in the columns `same`."""
+    """What a window must hold before a watch can state anything: so many rows that agree in the columns `same`.
+
+    alone: what it states of rows that agree does not depend on the others.
+    """
 
     rows: int
     same: list[str]
+    alone: bool = False
 
 
 class Watch(msgspec.Struct, frozen=True):

@@ -48,12 +48,12 @@ class Shelf:
     def show(self, table: Table, lower: int, upper: int) -> None:
         """Let the table's view read (lower, upper] from memory if it fits there, else from the files."""
         if self.source(table, lower, upper) == f"held_{table.name}":
-            self._view(table, f"held_{table.name}")
+            self.view(table, f"held_{table.name}")
         elif self.numbers[table.name].at_most(lower, upper) <= self.capacity:
             self._hold(table, lower, upper)
-            self._view(table, f"held_{table.name}")
+            self.view(table, f"held_{table.name}")
         else:
-            self._view(table, f"all_{table.name}")
+            self.view(table, f"all_{table.name}")
             self._drop(table, len(self.held.get(table.name, ())))
 
     def source(self, table: Table, lower: int, upper: int) -> str:
@@ -104,12 +104,13 @@ class Shelf:
         rows = " UNION ALL ".join(f"SELECT {self.columns[table.name]}, new FROM {name}" for name in names_held)
         self.connection.execute(f"CREATE OR REPLACE VIEW held_{table.name} AS {rows}")
 
-    def _view(self, table: Table, rows: str) -> None:
+    def view(self, table: Table, rows: str, columns: str | None = None) -> None:
+        """Let the table's view read what has that name; its columns are those of the shelf if no others are named."""
         if self.shown.get(table.name) == rows:
             return
         moment = f'"{table.time_column}"'
         self.connection.execute(
-            f"CREATE OR REPLACE VIEW {table.name} AS SELECT {self.columns[table.name]},"
+            f"CREATE OR REPLACE VIEW {table.name} AS SELECT {columns or self.columns[table.name]},"
             f" new AND {moment} > getvariable('slot_start') AS fresh FROM {rows}"
             f" WHERE {moment} > getvariable('window_start') AND {moment} <= getvariable('window_end')"
         )
@@ -118,25 +119,31 @@ class Shelf:
 
 def stock(connection: duckdb.DuckDBPyConnection, work: Sweep) -> Shelf:
     """Return the shelf of a sweep; one over little data reads each table once for all watches."""
-    columns = {name: _columns_read(table, work.watches) for name, table in TABLES.items()}
+    columns = {name: columns_read(table, work.watches) for name, table in TABLES.items()}
     numbers: dict[str, Numbers] = {}
     shelf = Shelf(connection, work.rows_in_memory, columns, numbers)
     set_bounds(connection, 0, 0, 0)
     for name in sorted({name for watch in work.watches for name in watch.consumes}):
         users = [watch for watch in work.watches if name in watch.consumes]
-        before = max(watch.window_seconds for watch in users) * SECOND
-        after = max(watch.window_seconds + watch.every_seconds for watch in users) * SECOND
-        lower, upper = work.first_time - before - 1, work.last_time + after
+        reach = max(watch.window_seconds + watch.every_seconds for watch in users) * SECOND
+        lower, upper = work.first_time - reach - 1, work.last_time + reach
         numbers[name] = count_rows(connection, TABLES[name], lower, upper)
-        shelf.show(TABLES[name], lower, upper)
+        if not all(watch.needs and watch.needs.alone for watch in users):
+            shelf.show(TABLES[name], lower, upper)
     return shelf
 
 
-def place(shelf: Shelf, watch: Watch, end: int, work: Sweep) -> None:
-    """Set the window, and see to it that its rows can be read quickly: from memory where they fit."""
+def place(shelf: Shelf, watch: Watch, end: int, work: Sweep, alone: Mapping[str, str]) -> None:
+    """Set the window, and see to it that its rows can be read quickly: from memory where they fit.
+
+    alone names the tables that hold all rows that matter to the watch, by the table that they are of.
+    """
     window, every = watch.window_seconds * SECOND, watch.every_seconds * SECOND
     for name in watch.consumes:
-        shelf.show(TABLES[name], end - window, end)
+        if name in alone:
+            shelf.view(TABLES[name], alone[name], columns_read(TABLES[name], [watch]))
+        else:
+            shelf.show(TABLES[name], end - window, end)
     set_bounds(shelf.connection, end - window, max(end - every, work.fresh_after), end)
 
 
@@ -159,7 +166,7 @@ def set_bounds(connection: duckdb.DuckDBPyConnection, start: int, slot: int, end
 _UNNAMED = re.compile(r"(\bselect\s+(distinct\s+)?|,\s*|\.)\*|\(\s*from\b|\bcolumns\s*\(|\bnatural\b", re.IGNORECASE)
 
 
-def _columns_read(table: Table, watches: Sequence[Watch]) -> str:
+def columns_read(table: Table, watches: Sequence[Watch]) -> str:
     """Return the columns that the watches may read, as SQL: holding the others would cost most of the memory."""
     users = [watch for watch in watches if table.name in watch.consumes]
     text = "\n".join(watch.sql for watch in users)

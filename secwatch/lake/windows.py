@@ -15,19 +15,21 @@ import heapq
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isnan
 from types import TracebackType
 from typing import Any
 
 import duckdb
 
+from secwatch.lake.alone import TooMany, drop, gather, sources
+from secwatch.lake.conditions import Condition, conditions
 from secwatch.lake.engine import Accepted, Unacceptable, accept, explain, run, tables_of
 from secwatch.lake.numbers import SECOND
 from secwatch.lake.protocol import Answer, End, Evaluated, Reached, Stated, Sweep, Watch, moment_text
-from secwatch.lake.schedule import window_ends
+from secwatch.lake.schedule import dense, parts, promising, split
 from secwatch.lake.shelf import Shelf, at_hand, place, stock
 
 # A turn is this part of a watch's fair share of the time: changing turns may mean reading rows again.
@@ -42,6 +44,8 @@ class _Course:
 
     watch: Watch
     statement: Accepted | None = None
+    conditions: Mapping[str, Condition] = field(default_factory=dict)
+    parts: deque[Sequence[int]] = field(default_factory=deque)
     ends: deque[int] = field(default_factory=deque)
     windows: int = 0
     seconds: float = 0.0
@@ -49,6 +53,11 @@ class _Course:
     failed: int = 0
     left_out: int = 0
     crowded: int = 0
+
+    @property
+    def next(self) -> int | None:
+        """The end (µs) of the first window that is left, None if none is; it may turn out to be empty."""
+        return self.ends[0] if self.ends else self.parts[0][0] if self.parts else None
 
     def fail(self, error: Unacceptable | duckdb.Error) -> None:
         """Keep why the first window failed, or with which the watch could not begin."""
@@ -58,7 +67,8 @@ class _Course:
 
     def evaluated(self) -> Evaluated:
         """Return the answer that ends the watch here."""
-        resume_at = self.ends[0] - self.watch.every_seconds * SECOND + 1 if self.ends else 0
+        waiting = len(self.ends) + sum(map(len, self.parts))
+        resume_at = 0 if self.next is None else self.next - self.watch.every_seconds * SECOND + 1
         return Evaluated(
             self.watch.id,
             self.windows,
@@ -67,7 +77,7 @@ class _Course:
             self.failed,
             self.left_out,
             self.crowded,
-            len(self.ends),
+            waiting,
             resume_at,
         )
 
@@ -86,11 +96,11 @@ def sweep(connection: duckdb.DuckDBPyConnection, work: Sweep) -> Iterator[Answer
         while courses:
             # All go forward in time together, so that rows are decoded once for all of them; one that has
             # used up its share of the time goes on when the others are done.
-            course = min(courses, key=lambda item: (item.seconds > share, item.ends[0] if item.ends else 0))
+            course = min(courses, key=lambda item: (item.seconds > share, item.next or 0))
             started = time.monotonic()
             yield from _turn(shelf, course, work, min(started + share / _TURNS, deadline), watchdog)
             course.seconds += time.monotonic() - started
-            if not course.ends or time.monotonic() >= deadline:
+            if course.next is None or time.monotonic() >= deadline:
                 yield course.evaluated()
                 courses.remove(course)
     yield End()
@@ -101,7 +111,8 @@ def _begin(shelf: Shelf, course: _Course, work: Sweep) -> None:
     try:
         statement = accept(shelf.connection, course.watch.sql)
         _refuse_other_tables(shelf.connection, course.watch)
-        course.ends.extend(window_ends(shelf, course.watch, work))
+        course.conditions = conditions(shelf.connection, course.watch) if course.watch.needs else {}
+        course.parts.extend(parts(shelf, course.watch, work))
         course.statement = statement
     except (Unacceptable, duckdb.Error) as error:
         course.fail(error)
@@ -110,10 +121,15 @@ def _begin(shelf: Shelf, course: _Course, work: Sweep) -> None:
 def _turn(shelf: Shelf, course: _Course, work: Sweep, until: float, watchdog: _Watchdog) -> Iterator[Answer]:
     """Evaluate the next windows of a watch: one, and those for which no row must be decoded, while time allows."""
     end = None
+    alone: Mapping[str, str] = {}
+    if not course.ends and course.parts:
+        end = course.parts[0][-1]
+        with watchdog.watching():
+            alone = _next_part(shelf, course)
     while course.statement and course.ends:
         end = course.ends.popleft()
         try:
-            place(shelf, course.watch, end, work)
+            place(shelf, course.watch, end, work, alone)
             with watchdog.watching():
                 rows = _evaluate(shelf.connection, course, course.statement, end, work.rows_per_window)
             yield from rows
@@ -121,10 +137,37 @@ def _turn(shelf: Shelf, course: _Course, work: Sweep, until: float, watchdog: _W
         except (Unacceptable, duckdb.Error) as error:
             course.failed += 1
             course.fail(watchdog.explain(error))
-        if time.monotonic() >= until or not (course.ends and at_hand(shelf, course.watch, course.ends[0])):
+        at_once = course.ends and (alone or at_hand(shelf, course.watch, course.ends[0]))
+        if time.monotonic() >= until or not at_once:
             break
-    if end is not None and course.ends:
+    if alone:
+        # One watch at a time holds rows alone: what is left of its part is prepared anew when it goes on.
+        drop(shelf, alone)
+        if course.ends:
+            course.parts.appendleft(tuple(course.ends))
+            course.ends.clear()
+    if end is not None and course.next is not None:
         yield Reached(course.watch.id, end)
+
+
+def _next_part(shelf: Shelf, course: _Course) -> Mapping[str, str]:
+    """Find out which windows of the next part to evaluate; return the tables that hold its rows alone, if any do."""
+    watch, part = course.watch, course.parts.popleft()
+    needs, alone = watch.needs, {}
+    if needs is not None and (needs.alone or not dense(shelf, watch, part)):
+        lower, upper = part[0] - watch.window_seconds * SECOND, part[-1]
+        source = sources(shelf, watch, course.conditions, lower, upper)
+        if needs.alone:
+            try:
+                alone = dict(gather(shelf, watch, needs, source, lower, upper))
+            except TooMany as error:
+                if len(part) > 1:
+                    course.parts.extendleft(reversed(split(part, error.times)))
+                    return {}
+            source = replace(source, names=alone or source.names)
+        part = promising(shelf, watch, needs, source, part)
+    course.ends.extend(part)
+    return alone
 
 
 def _refuse_other_tables(connection: duckdb.DuckDBPyConnection, watch: Watch) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 
 from secwatch.core.ownership import Ownership
+from secwatch.detect.cases import run_cases
 from secwatch.detect.catalogue import load_path
 from secwatch.detect.definition import Definition
 from secwatch.detect.evaluate import sweep as run_sweep
@@ -22,6 +23,10 @@ from tests.detect.test_lint import GOOD, mistakes
 from tests.detect.test_windows import ROWS, SLOW, START, City, Row
 
 NEEDY = GOOD.replace("every_seconds = 60", 'every_seconds = 60\nneeds.rows = "most"\nneeds.same = ["source_address"]')
+
+ALONE = NEEDY.replace("needs.same", "needs.alone = true\nneeds.same")
+# How many sources there are depends on the rows of the others.
+LYING = ALONE.replace("1.0 AS score", "(SELECT count(DISTINCT source_address) FROM flows) AS score")
 
 
 def definition_of(directory: Path, text: str = GOOD, name: str = "mine") -> Definition:
@@ -38,12 +43,52 @@ def definition_of(directory: Path, text: str = GOOD, name: str = "mine") -> Defi
 def test_what_a_window_needs_changes_no_finding(tmp_path_factory: pytest.TempPathFactory, rows: list[Row]) -> None:
     """Windows with too little are not evaluated; whatever the memory, all that state something are."""
     place = tmp_path_factory.mktemp("needs")
-    plain, needy = definition_of(place), definition_of(place, NEEDY, "needy")
+    plain, needy, alone = (definition_of(place, *more) for more in ((), (NEEDY, "needy"), (ALONE, "alone")))
     expected = City(place / "plain", plain).take(rows)
-    for memory in (100_000, 7):
-        found = City(place / f"needy{memory}", needy, rows_in_memory=memory).take(rows)
-        assert [replace(item, detection="mine") for item in found.findings] == list(expected.findings)
-        assert found.evaluations["needy"].windows <= expected.evaluations["mine"].windows
+    for item, memory in ((needy, 100_000), (needy, 7), (alone, 100_000), (alone, 7), (alone, 0)):
+        found = City(place / f"{item.id}{memory}", item, rows_in_memory=memory).take(rows)
+        assert [replace(finding, detection="mine") for finding in found.findings] == list(expected.findings)
+        assert found.evaluations[item.id].windows <= expected.evaluations["mine"].windows
+
+
+def test_rows_that_matter_alone_are_those_that_the_statement_demands(tmp_path: Path) -> None:
+    """Of a source with enough rows none is left out, and of the others none is shown."""
+    sql = (
+        "SELECT source_address AS source, count(*) AS count, (SELECT count(*) FROM flows WHERE source_address <> 'b')"
+        " AS score FROM flows WHERE source_address <> 'b' GROUP BY 1"
+    )
+    rows = [*((at, "a") for at in range(5)), *((at, "b") for at in range(9)), *((at, f"c{at}") for at in range(9))]
+    for alone, seen in ((True, {("a", 5, 5)}), (False, {("a", 5, 14), *((f"c{at}", 1, 14) for at in range(9))})):
+        watch = Watch("w", sql, {}, ["flows"], 300, 60, needs=Needs(3, ["source_address"], alone))
+        answers, (ended,) = sweep(tmp_path / str(alone), rows, [watch])
+        stated = [answer.row for answer in answers if hasattr(answer, "row")]
+        assert {(row["source"], row["count"], row["score"]) for row in stated} == seen
+        assert (ended.problem, ended.windows) == (None, 1)
+
+
+@pytest.mark.parametrize(("text", "truthful"), [(ALONE, True), (LYING, False)])
+def test_a_case_finds_out_what_lies_about_its_needs(tmp_path: Path, text: str, truthful: bool) -> None:
+    item = definition_of(tmp_path, text)
+    item.tests.mkdir(parents=True)
+    busy = '[[rows]]\ntable = "flows"\nvalues = { source_address = "192.0.2.1" }\nrepeat = 9\n'
+    quiet = '[[rows]]\ntable = "flows"\nvalues = { source_address = "192.0.2.{n}" }\nrepeat = 9\n'
+    expect = '[[expect]]\nsource = "192.0.2.1"\n'
+    (item.tests / "busy.toml").write_text(f'about = "One source."\n{busy}{quiet}{expect}', encoding="utf-8")
+    (verdict,) = run_cases(item, Detect())
+    assert (verdict.problem is None) == truthful
+    assert truthful or "needs changes what is found" in str(verdict.problem)
+
+
+def test_no_time_for_a_part_leaves_it_to_the_next_run(tmp_path: Path) -> None:
+    """What rows are held alone for is not forgotten when the time is up in the middle of it."""
+    slow = STATE.replace("FROM flows", ", (SELECT count(*) FROM range(100000000) t(i) WHERE i % 7 = 3) AS n FROM flows")
+    watch = Watch("w", slow, {}, ["flows"], 300, 60, needs=Needs(1, ["source_address"], True))
+    _, (ended,) = sweep(tmp_path, [(at * 60, "x") for at in range(200)], [watch], seconds=1.5)
+    assert ended.problem is None
+    assert ended.windows + ended.waiting == 200
+    assert ended.windows > 0
+    assert ended.waiting > 0
+    assert ended.resume_at == (START // 60 + ended.windows) * 60 * 10**6 + 1
 
 
 def test_a_thin_year_is_hardly_looked_at(tmp_path: Path) -> None:
@@ -60,6 +105,7 @@ def test_a_thin_year_is_hardly_looked_at(tmp_path: Path) -> None:
         ('"most"\nneeds', '"least"\nneeds', "least is not a parameter"),
         ("value = 3", "value = 2.5", "most is not a parameter that is a whole number"),
         ("value = 3", "value = 0", "whole number from 1"),
+        ('needs.same = ["source_address"]', "needs.alone = true", "needs.same must say which rows belong together"),
         ('["source_address"]', '["nothing"]', "the table flows has no column nothing"),
     ],
 )
