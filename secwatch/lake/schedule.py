@@ -66,8 +66,8 @@ def _rows_by_slot(shelf: Shelf, watch: Watch, lower: int, upper: int) -> Mapping
     for name in watch.consumes:
         numbers = shelf.numbers[name]
         if every % numbers.step == 0 and upper % every == 0:
-            slots = -(-(numbers.starts + numbers.step) // every)
-            counts: Iterable[tuple[int, int]] = zip(slots.tolist(), numbers.rows.tolist(), strict=True)
+            slots = (-(-(start + numbers.step) // every) for start in numbers.starts)
+            counts: Iterable[tuple[int, int]] = zip(slots, numbers.rows, strict=True)
         else:
             counts = _counted_by_slot(shelf, TABLES[name], every, lower, upper)
         for slot, count in counts:
