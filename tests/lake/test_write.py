@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from secwatch.core.columns import ColumnBatch, TextColumn
+from secwatch.core.columns import ColumnBatch, TextColumn, in_bytes
 from secwatch.core.tables import TABLES
 from secwatch.lake.layout import files_on_disk, remove_unrecorded
 from secwatch.lake.rows import batch_of
@@ -107,6 +107,24 @@ def test_many_rows_become_several_bounded_files(tmp_path: Path) -> None:
         segments = writer.finish()
     assert [segment.rows for segment in segments] == [300, 300, 100]
     assert sorted(files_on_disk(tmp_path)) == sorted(segment.path for segment in segments)
+
+
+def test_all_tables_together_are_bounded(tmp_path: Path) -> None:
+    """What takes most of the memory is written first; the table of few rows waits for the end."""
+    large = batch_of("flows", [{"last_seen": START + second} for second in range(100)])
+    small = batch_of("dns", [{"time": START}])
+    bound = 5 * in_bytes(large) // 2
+    with Writer(tmp_path, bytes_held=bound) as writer:
+        for _ in range(7):
+            writer.add(small)
+            writer.add(large)
+        segments = writer.finish()
+    assert [(segment.table, segment.rows) for segment in segments] == [
+        ("flows", 300),
+        ("flows", 300),
+        ("dns", 7),
+        ("flows", 100),
+    ]
 
 
 def test_rows_lie_in_the_directory_of_their_day(tmp_path: Path) -> None:
