@@ -11,6 +11,7 @@ from secwatch.core.columns import ColumnBatch, ColumnData, TextColumn
 from secwatch.core.tables import TABLES
 from secwatch.sensor import gathering, names, network_rows
 from secwatch.sensor.event_columns import EventColumns
+from secwatch.sensor.http_log_ins import HttpLogIns
 from secwatch.sensor.kernels import columns as kernels
 from secwatch.sensor.kernels.state import (
     REASONS,
@@ -27,7 +28,7 @@ from secwatch.sensor.kernels.state import (
     hand_over,
 )
 from secwatch.sensor.kernels.tcp import CONNECTION_STATES
-from secwatch.sensor.messages import MessageStage
+from secwatch.sensor.messages import MessageStage, Rows
 
 _OWN_TABLES = (SERVICE_DNS, SERVICE_TLS, SERVICE_HTTP)  # whose rows kernels write
 _NETWORK_TABLES = (SERVICE_ICMP, SERVICE_ARP)
@@ -40,6 +41,7 @@ class BatchMaker:
         self._state = state
         self._rows = EventColumns()
         self._messages = MessageStage()
+        self._log_ins = HttpLogIns()
         self.event_counts: dict[str, int] = {}
 
     def drain(self) -> Iterator[ColumnBatch]:
@@ -57,6 +59,9 @@ class BatchMaker:
             rows = np.flatnonzero(kinds == kind)
             if kind in _OWN_TABLES:
                 batches.append(self._own_rows(SERVICES[kind], rows))
+                if kind == SERVICE_HTTP:
+                    log_ins = self._log_ins.rows(self._state, rows)
+                    batches += [self._of_parsers("ntlm", log_ins)] if log_ins.events else []
             elif kind in _NETWORK_TABLES:
                 batches.append(self._network_rows(SERVICES[kind], rows))
             else:
@@ -118,12 +123,15 @@ class BatchMaker:
     def _message_batches(self, kind: int, events: NDArray[np.int64]) -> Iterator[ColumnBatch]:
         """Yield the rows that parsers make of messages, a batch a table."""
         for table, rows in self._messages.rows(self._state, kind, events).items():
-            records = self._state.events[np.array(rows.events, np.int64)]
-            columns, nulls = rows.columns(table)
-            columns |= {"time": records["time"].copy(), **self._ends(records)}
-            if any(column.name == "transport" for column in TABLES[table].columns):
-                columns["transport"] = gathering.from_codes(records["protocol"], names.transport)
-            yield _batch(table, len(records), columns, nulls)
+            yield self._of_parsers(table, rows)
+
+    def _of_parsers(self, table: str, rows: Rows) -> ColumnBatch:
+        records = self._state.events[np.array(rows.events, np.int64)]
+        columns, nulls = rows.columns(table)
+        columns |= {"time": records["time"].copy(), **self._ends(records)}
+        if any(column.name == "transport" for column in TABLES[table].columns):
+            columns["transport"] = gathering.from_codes(records["protocol"], names.transport)
+        return _batch(table, len(records), columns, nulls)
 
     @property
     def malformed(self) -> Mapping[str, int]:

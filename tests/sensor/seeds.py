@@ -89,6 +89,8 @@ SEEDS = [
     (1, segment(ACK, b'{"result":{"id":9},"id":"7"}\n', answer=True, port=11, service=3333)),
     (1, datagram(b"\1\1\6\0" + bytes(232) + b"\x63\x82\x53\x63\x35\1\1\xff", port=68, service=67)),
     (1, datagram(b"\xc3\0\0\0\1\x08abcdefgh\0\0\x44\x9f" + b"\5" * 1190, service=443)),
+    (1, segment(ACK, b"GET / HTTP/1.1\r\nAuthorization: NTLM TlRMTVNTUAADAAAA" + b"Q" * 200 + b"\r\n\r\n", port=12)),
+    (1, segment(ACK, b"HTTP/1.1 401 no\r\nWWW-Authenticate: Negotiate oYG9MIG6oAMK\r\n\r\n", answer=True, port=12)),
     *WRAPPED,
 ]  # fmt: skip
 FILE = section() + interface(1, struct.pack("<HHB3xHHq", 9, 1, 0x94, 14, 8, 5)) + b"".join(

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secwatch.sensor.kernels.compiler import part
-from secwatch.sensor.kernels.reads import Bytes, byte, little64, signed, some_byte
-from secwatch.sensor.kernels.rows import set_text
+from secwatch.sensor.kernels.reads import Bytes, big32, byte, little64, signed, some_byte
+from secwatch.sensor.kernels.rows import set_span, set_text
 from secwatch.sensor.kernels.state import ARENA, SensorState
 from secwatch.sensor.kernels.text import put, put_escaped
 
@@ -15,6 +15,9 @@ NOT_STATED, CHUNKED = -1, -2
 _VALUE_BYTES = 256  # of one value
 _MOST_HEADERS = 64
 _LIST_TEXT = 12 * 1024  # bytes of one list
+_LOG_IN_BYTES = 4096
+LOG_IN_TEXT = 12  # of an HTTP row: scheme and message of a log-in by NTLM, the client's, or else the server's
+_TOKEN = int.from_bytes(b"TlRM", "big")  # how NTLM in base64 begins
 _LENGTH = np.frombuffer(b"content-length:", np.uint8)
 _ENCODING = np.frombuffer(b"transfer-encoding:", np.uint8)
 _CREDENTIALS = np.frombuffer(b"authorization:", np.uint8)
@@ -73,7 +76,11 @@ def content_length(data: Bytes, start: int, end: int) -> int:
 
 @part
 def put_headers(state: SensorState, row: int, column: int, data: Bytes, start: int, end: int, values: bool) -> None:
-    """Write the header names of the head, or their values, as a list; of credentials only the scheme."""
+    """Write the header names of the head, or their values, as a list; of credentials only the scheme.
+
+    A message of NTLM among the values is kept as it is, beside them: whoever reads it takes the names out of it.
+    """
+    log_in, log_in_end = signed(0), signed(0)
     place = signed(state.control[ARENA])
     limit = place + _LIST_TEXT
     line = line_end(data, start, end)
@@ -93,12 +100,33 @@ def put_headers(state: SensorState, row: int, column: int, data: Bytes, start: i
         first, last = begin, colon
         if values:
             first, last = _value_of(data, begin, colon, stop)
+            if log_in_end == 0 and _is_log_in(data, first, stop):
+                log_in, log_in_end = first, stop
         last = min(last, first + _VALUE_BYTES)
         after = put_escaped(state.arena, place + 2, limit, data, first, last, False, False)
         size = after - place - 2
         put(state.arena, put(state.arena, place, size & 255), size >> 8)
         place = after
     set_text(state, row, column, place)
+    if log_in_end > 0 and state.text_lengths[np.uint64(row), LOG_IN_TEXT] == 0:
+        set_span(state, row, LOG_IN_TEXT, data, log_in, min(log_in_end, log_in + _LOG_IN_BYTES))
+
+
+@part
+def _is_log_in(data: Bytes, first: int, stop: int) -> bool:
+    """Return whether this value is NTLM or Negotiate with a message that may be NTLM's second or third."""
+    if stop - first < 16 or byte(data, first) | 32 != 110:
+        return False
+    offset = first
+    while offset < stop and byte(data, offset) > 32:
+        offset += 1
+    while offset < stop and byte(data, offset) <= 32:
+        offset += 1
+    if stop - offset < 12:
+        return False
+    if byte(data, offset) == 111 and byte(data, offset + 1) >= 81 and byte(data, offset + 1) <= 89:
+        return True  # o and Q to Y: a NegTokenResp of SPNEGO (RFC 4178), from the server's challenge on
+    return big32(data, offset) == _TOKEN and byte(data, offset + 11) >= 67  # C or D: the kind 2 or 3
 
 
 @part

@@ -45,7 +45,7 @@ def rows(
 
 
 def from_http(value: bytes) -> bytes:
-    """Return the NTLM message in the value of an (WWW-)Authenticate or Authorization header; empty if there is none."""
+    """Return the NTLM message in the value of a (WWW-)Authenticate or Authorization header; empty if there is none."""
     scheme, _, text = value.strip().partition(b" ")
     if scheme.lower() not in (b"ntlm", b"negotiate"):
         return b""
