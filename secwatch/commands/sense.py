@@ -86,7 +86,9 @@ def read(
     read anew, and replaced, when it is read without it.
 
     The files of a directory (as tcpdump -G or -C writes them) are read in the order of their first packets as
-    one sequence: a flow that spans several files stays one flow.
+    one sequence: a flow that spans several files stays one flow. With --follow what is in the newest file is
+    recorded once in a [sensor] window; while its writer falls silent, our clock ends what was silent for its time.
+    Let the writer write every packet at once (tcpdump -U), or the last ones are seen late.
 
     \b
     Example:
