@@ -1,4 +1,4 @@
-"""Many small files of one table and day into few large ones: the same rows sorted by time, less to open and keep."""
+"""Many small files of one table and day into few large ones: the same rows in an order that takes less room."""
 
 # ruff: noqa: S608 -- names come from core/tables and numbers are integers; paths are bound or quoted
 
@@ -16,13 +16,15 @@ from secwatch.core.errors import SecwatchError
 from secwatch.core.tables import TABLES
 from secwatch.lake.engine import typed
 from secwatch.lake.layout import DAY, directory_of, sync
-from secwatch.lake.write import MAX_DAYS, Segment, explain
+from secwatch.lake.write import FORMAT, MAX_DAYS, Segment, explain
 
 # A file of this many rows is opened quickly, and sorted within the memory below (what does not fit is
 # put on the disk meanwhile).
 ROWS_PER_MERGED = 2_000_000
 MERGING_MEMORY = "384MB"
+ROWS_PER_GROUP = 122_880  # of DuckDB's row groups
 _MINUTE = 60_000_000
+_ENDS = ("destination_address", "source_address")
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,16 @@ class Merged:
     rows: Mapping[int, int]
 
 
+@dataclass(frozen=True)
+class _Piece:
+    """A file to be written: its directory, the times [start, end) of its rows in µs, and how many rows it will have."""
+
+    directory: str
+    start: int
+    end: int
+    rows: int
+
+
 def merge(
     lake: Path, table_name: str, sources: Sequence[Source], work: Path, *, rows_per_file: int = ROWS_PER_MERGED
 ) -> tuple[Merged, ...]:
@@ -68,8 +80,8 @@ def merge(
         try:
             divided = _show_rows(connection, table, lake, sources)
             made = [
-                _write(connection, table, directory, bounds, work, divided=divided)
-                for directory, bounds in _pieces(connection, table, sources, rows_per_file)
+                _write(connection, table, piece, work, divided=divided)
+                for piece in _pieces(connection, table, sources, rows_per_file)
             ]
         except duckdb.Error as error:
             raise explain(error, lake / table_name) from error
@@ -120,8 +132,8 @@ def _show_rows(connection: duckdb.DuckDBPyConnection, table: Table, lake: Path, 
 
 def _pieces(
     connection: duckdb.DuckDBPyConnection, table: Table, sources: Sequence[Source], rows_per_file: int
-) -> Sequence[tuple[str, tuple[int, int]]]:
-    """Return the files to be written: directory, and the times [from, to) of its rows in µs.
+) -> Sequence[_Piece]:
+    """Return the files to be written.
 
     A day with more rows than a file is to have is cut at full minutes. Rows of too many days stay together.
     """
@@ -129,34 +141,50 @@ def _pieces(
     highest = max(source.last_time for source in sources) + 1
     moment = f'epoch_us("{table.time_column}")'
     counted = f"({moment} - {lowest // DAY * DAY}::BIGINT) // {_MINUTE}"
-    if highest // DAY - lowest // DAY > 366 or sum(source.rows for source in sources) == 0:
-        return [(directory_of(table.name, None), (lowest, highest))]
+    total = sum(source.rows for source in sources)
+    whole = _Piece(directory_of(table.name, None), lowest, highest, total)
+    if highest // DAY - lowest // DAY > 366 or total == 0:
+        return [whole]
     days: dict[int, list[tuple[int, int]]] = {}
     rows = connection.execute(f"SELECT {counted} AS minute, count(*) FROM merging GROUP BY minute ORDER BY minute")
     for minute, count in rows.fetchall():
         start = lowest // DAY * DAY + minute * _MINUTE
         days.setdefault(start // DAY, []).append((start, count))
     if len(days) > MAX_DAYS:
-        return [(directory_of(table.name, None), (lowest, highest))]
-    pieces: list[tuple[str, tuple[int, int]]] = []
+        return [whole]
+    pieces: list[_Piece] = []
     for day, minutes in days.items():
         total = sum(count for _, count in minutes)
         share = -(-total // max(1, -(-total // rows_per_file)))
         begin, held = minutes[0][0], 0
         for start, count in minutes:
             if held >= share:
-                pieces.append((directory_of(table.name, day), (begin, start)))
+                pieces.append(_Piece(directory_of(table.name, day), begin, start, held))
                 begin, held = start, 0
             held += count
-        pieces.append((directory_of(table.name, day), (begin, (day + 1) * DAY)))
+        last = min((day + 1) * DAY, minutes[-1][0] + _MINUTE)
+        pieces.append(_Piece(directory_of(table.name, day), begin, last, held))
     return pieces
+
+
+def _order(table: Table, piece: _Piece) -> str:
+    """Return how the rows of a file are sorted.
+
+    Stretches of time of about one row group follow each other, so that a window opens few of them. Within one, rows
+    between the same addresses stand side by side: 11 bytes a flow instead of 22 in the order of time alone.
+    """
+    moment = f'"{table.time_column}"'
+    keys = [*(f'"{name}"' for name in _ENDS if any(column.name == name for column in table.stored)), moment]
+    if piece.rows > ROWS_PER_GROUP and piece.end - piece.start <= DAY:
+        stretch = max(_MINUTE, (piece.end - piece.start) * ROWS_PER_GROUP // piece.rows)
+        keys.insert(0, f"(epoch_us({moment}) - {piece.start}::BIGINT) // {stretch}")
+    return ", ".join(keys)
 
 
 def _write(
     connection: duckdb.DuckDBPyConnection,
     table: Table,
-    directory: str,
-    bounds: tuple[int, int],
+    piece: _Piece,
     work: Path,
     *,
     divided: bool,
@@ -165,9 +193,9 @@ def _write(
     path = work / name
     moment = f'"{table.time_column}"'
     connection.execute(
-        f"COPY (SELECT * FROM merging WHERE epoch_us({moment}) >= {bounds[0]}::BIGINT"
-        f" AND epoch_us({moment}) < {bounds[1]}::BIGINT ORDER BY {moment})"
-        f" TO {_quoted(path)} (FORMAT parquet, COMPRESSION zstd)"
+        f"COPY (SELECT * FROM merging WHERE epoch_us({moment}) >= {piece.start}::BIGINT"
+        f" AND epoch_us({moment}) < {piece.end}::BIGINT ORDER BY {_order(table, piece)})"
+        f" TO {_quoted(path)} ({FORMAT}, COMPRESSION_LEVEL 3)"
     )
     sync(path)
     part = "lake_part" if divided else "0"
@@ -176,7 +204,7 @@ def _write(
         f" FROM read_parquet({_quoted(path)}, hive_partitioning = false) GROUP BY part"
     ).fetchall()
     total, first, last = sum(row[1] for row in rows), min(row[2] for row in rows), max(row[3] for row in rows)
-    segment = Segment(f"{directory}/{name}", table.name, total, path.stat().st_size, first, last)
+    segment = Segment(f"{piece.directory}/{name}", table.name, total, path.stat().st_size, first, last)
     return Merged(path, segment, {row[0]: row[1] for row in rows})
 
 

@@ -28,7 +28,9 @@ ROWS_PER_FILE = 500_000
 BYTES_HELD = 48 << 20
 WRITER_MEMORY = "256MB"
 # Level 1 instead of DuckDB's 3: a fifth less time for one byte of two hundred more (measured on 524,232 flows).
-_FORMAT = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
+_LEVEL = 1
+# Version 2: the differences of numbers and lengths instead of themselves, three bytes of eleven less for a sorted flow.
+FORMAT = "FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd"
 # A capture spans a day or two; one that claims many is damaged or lies, and must not make a file for each.
 MAX_DAYS = 32
 
@@ -129,7 +131,7 @@ class Writer:
                 relation = relation.filter(share.condition)
             target = str(partial).replace("'", "''")
             # The target is quoted; nothing else comes from outside.
-            relation.query("rows", f"COPY (SELECT * FROM rows) TO '{target}' ({_FORMAT})")  # noqa: S608
+            relation.query("rows", f"COPY (SELECT * FROM rows) TO '{target}' ({FORMAT}, COMPRESSION_LEVEL {_LEVEL})")  # noqa: S608
             sync(partial)
             partial.rename(path)
         except duckdb.Error as error:

