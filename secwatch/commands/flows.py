@@ -81,7 +81,7 @@ def query(
         files = files_by_table(store.files(application.database))
         result = lake.query(application.place.lake, files, sql, limit=limit, bounds=application.settings.detect)
     if result.truncated:
-        more = f"{result.more:,}" if result.counted else f"more than {result.more:,}"
+        more = f"{result.more:,}" if result.counted else f"more than {_rounded(result.more):,}"
         note(f"secwatch: these are the first {limit:,} rows, there are {more} more: see --limit", output)
     if as_csv:
         _show_csv(result, output)
@@ -139,6 +139,12 @@ def _export(application: Application, sql: str, limit: int | None, output: Outpu
         files = files_by_table(store.files(application.database))
         done = export(application.place.lake, files, sql, target, limit=limit, bounds=application.settings.detect)
     note(f"secwatch: {done.rows:,} rows, {in_bytes(done.bytes)} in {target}", output)
+
+
+def _rounded(count: int) -> int:
+    """Return the number with all but its first digit 0: where counting was given up means nothing."""
+    unit: int = 10 ** (len(str(count)) - 1)
+    return count // unit * unit
 
 
 def _cell(value: Any) -> object:

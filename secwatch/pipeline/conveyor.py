@@ -1,45 +1,58 @@
-"""Two threads on one capture: one reads and tracks packets, the other makes columns of what is finished.
+"""Three threads on one capture: one reads and tracks packets, one makes columns of what is finished, one writes them.
 
-Kernels and DuckDB release the interpreter's lock, so both use a core of their own.
+Kernels and DuckDB release the interpreter's lock, so that they keep two cores busy.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from secwatch.core.columns import ColumnBatch
 from secwatch.sensor.kernels.state import Output
 from secwatch.sensor.reader import FlowReader
 
-# How long the thread that makes columns may keep the lock while the other one waits for it to go on with its
-# next megabyte: the interpreter's 5 ms would be longer than that megabyte takes.
+# How long a thread may keep the lock while the first one waits for it to go on with its next megabyte: the
+# interpreter's 5 ms would be longer than that megabyte takes.
 _SWITCH_SECONDS = 0.0002
 
 
 def convey(reader: FlowReader, take: Callable[[ColumnBatch], None], on_read: Callable[[], None]) -> None:
     """Read the capture to its end and hand every batch to `take`, in order, from one other thread.
 
-    `on_read` is called here, between outputs. What either thread raises is raised here; nothing of the other
-    runs on then.
+    The rows of at most two outputs are under way. `on_read` is called here, between outputs. What any of the
+    threads raises is raised here; nothing of the others runs on then.
     """
-
-    def work(output: Output) -> None:
-        for batch in reader.columns(output):
-            take(batch)
-
     interval = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_SECONDS)
     try:
-        with ThreadPoolExecutor(1, "columns") as worker:
-            pending: Future[None] | None = None
+        with ThreadPoolExecutor(1, "lake") as writing, ThreadPoolExecutor(1, "columns") as making:
+            made: Future[Future[None]] | None = None
             for output in reader.outputs():
-                if pending is not None:
-                    pending.result()
-                pending = worker.submit(work, output)
+                before = None if made is None else made.result()
+                made = making.submit(_make, reader, output, writing, take, before)
                 on_read()
-            if pending is not None:
-                pending.result()
+            if made is not None:
+                made.result().result()
     finally:
         sys.setswitchinterval(interval)
+
+
+def _make(
+    reader: FlowReader,
+    output: Output,
+    writing: ThreadPoolExecutor,
+    take: Callable[[ColumnBatch], None],
+    before: Future[None] | None,
+) -> Future[None]:
+    """Make the columns of an output and return their being written, which begins when those before are written."""
+    batches = reader.columns(output)
+    if before is not None:
+        before.result()
+    return writing.submit(_write, batches, take)
+
+
+def _write(batches: Sequence[ColumnBatch], take: Callable[[ColumnBatch], None]) -> None:
+    for batch in batches:
+        take(batch)

@@ -153,7 +153,7 @@ def _storable(data: Any) -> Any:
 
 
 def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[object]], **styles: Any) -> Table:
-    """Return a table whose cells are escaped texts. Columns named in `right` are aligned right, those in
+    """Return a table whose headings and cells are escaped texts. Columns named in `right` are aligned right, those in
     `whole` give way last when the width does not suffice.
 
     SECWATCH_AMBIGUOUS=2 says that the terminal draws ambiguous characters two cells wide, as
@@ -169,7 +169,7 @@ def table(title: str | None, columns: Sequence[str], rows: Sequence[Sequence[obj
     result = Table(title=title, box=box, title_justify="left", title_style="bold", show_edge=box is ASCII2, **styles)
     for name in columns:
         justify: Literal["left", "right"] = "right" if name in right else "left"
-        result.add_column(name, justify=justify, overflow="fold", no_wrap=name in whole)
+        result.add_column(Text(harmless(name)), justify=justify, overflow="fold", no_wrap=name in whole)
     for row in rows:
         result.add_row(*(cell if isinstance(cell, Text | Paragraph) else Text(harmless(str(cell))) for cell in row))
     return result

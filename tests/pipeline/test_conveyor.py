@@ -1,4 +1,4 @@
-"""The two threads of a reading: order, and errors of either."""
+"""The threads of a reading: order, and errors of any of them."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +43,18 @@ def test_hostile_text_stays_text(city: Path, secwatch: Secwatch, tmp_path: Path)
     rows = list(csv.reader((tmp_path / "out.csv").read_text().splitlines()))
     assert rows == [["a", "b", "c", "d", "e"], ["'=cmd|x", "\\x1b[31mred", "-5", "x, y", ""]]
     assert "\x1b" not in secwatch("-w", city, "flows", "query", sql).stdout
+
+
+def test_a_hostile_heading_stays_text(city: Path, secwatch: Secwatch) -> None:
+    answer = secwatch("-w", city, "flows", "query", 'SELECT 1 AS "e\x1b[31mvil\u202e\nline [red]x[/red]"')
+    assert answer.code == 0, answer.stderr
+    assert "\x1b[31m" not in answer.stdout and "\u202e" not in answer.stdout
+    assert "[red]x[/red]" in answer.stdout
+
+
+def test_rows_that_are_not_all_counted_are_told_in_a_round_number(city: Path, secwatch: Secwatch) -> None:
+    answer = secwatch("-w", city, "flows", "query", "SELECT * FROM range(10000000000)", "--limit", "5")
+    assert re.search(r"there are more than [1-9](,000|0,000|00,000)+ more: see --limit", answer.stderr), answer.stderr
 
 
 def test_a_refused_query_is_an_error(city: Path, secwatch: Secwatch) -> None:
