@@ -22,8 +22,9 @@ from bench.mixture import copies, load, write
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "bench" / "captures"
 SECONDS = 3000  # of the mixtures: 6,700 packets a second, what a department of some hundred endpoints sees by day
-SYNTHETIC_PACKETS = 3_000_000
-TSHARK_PACKETS = 1_000_000  # tshark needs minutes and gigabytes for more: its rate is what is compared
+SYNTHETIC_PACKETS = 13_200_000  # 10 GB: also the long file whose reading must not need more memory
+# tshark and ndpiReader need minutes for more, tshark gigabytes too: their rate is what is compared.
+SHORT_PACKETS = {"tshark": 1_000_000, "ndpiReader": 4_000_000}
 
 
 def real(name: str, directory: Path, packets: int, attacks: float | None) -> tuple[Path, int]:
@@ -73,8 +74,9 @@ def contenders(path: Path, packets: int) -> list[Contender]:
 
     ours = [sys.executable, str(ROOT / "cli.py"), "-q", "-w", str(city), "sense", "read", str(path)]
     both = f"argus -r {path} -w {records}/out; exec ra -r {records}/out -n"
-    short = min(TSHARK_PACKETS, packets)
-    cut = [] if shutil.which("tshark") is None else ["-r", str(beginning(path, short) if short < packets else path)]
+    cutting = shutil.which("editcap") is not None  # comes with tshark
+    short = {name: min(most, packets) if cutting else packets for name, most in SHORT_PACKETS.items()}
+    cut = {name: str(beginning(path, most) if most < packets else path) for name, most in short.items()}
     found = [
         Contender("everything", ours, packets, workspace, note="flows, events, Parquet, detections, alerts"),
         Contender("flows only", [*ours, "--flows-only", "--no-detect"], packets, workspace, note="flows to Parquet"),
@@ -82,9 +84,15 @@ def contenders(path: Path, packets: int) -> list[Contender]:
             "nfpcapd", ["nfpcapd", "-r", str(path), "-l", str(flows)], packets,
             lambda: _fresh(flows), note="flows to its own file",
         ),
-        Contender("ndpiReader", ["ndpiReader", "-i", str(path), "-q"], packets, note="flows, applications; no output"),
+        Contender(
+            "ndpiReader", ["ndpiReader", "-i", cut["ndpiReader"], "-q"], short["ndpiReader"],
+            note=f"flows, applications; no output; {short['ndpiReader']:,} packets",
+        ),
         Contender("argus", ["sh", "-c", both], packets, lambda: _fresh(records), note="flows to a file; ra as text"),
-        Contender("tshark", ["tshark", *cut, "-q", "-z", "conv,tcp"], short, note=f"conversations, {short:,} packets"),
+        Contender(
+            "tshark", ["tshark", "-r", cut["tshark"], "-q", "-z", "conv,tcp"], short["tshark"],
+            note=f"conversations; {short['tshark']:,} packets",
+        ),
     ]  # fmt: skip
     return [item for item in found if shutil.which(item.name.partition(" ")[0]) or item.arguments[0] == sys.executable]
 
