@@ -2,9 +2,10 @@
 
 usage: python -m bench.sensor [--captures DIRECTORY] [--packets N] [--rounds N] [--only NAME]
 
-Three captures, made once: `mixture`, every real capture of the directory copied equally often (bench/mixture.py:
+Four captures, made once: `mixture`, every real capture of the directory copied equally often (bench/mixture.py:
 a third of its packets begin a flow, which no network shows: the hardest case); `ordinary`, the same with attacks
-as 5 % of the packets; `synthetic`, generated traffic of departments with flows of usual length.
+as 5 % of the packets; `synthetic`, generated traffic of departments with flows of usual length; `concurrent`, a
+million flows open at once, to see the memory.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench import concurrent
 from bench.measure import Contender, machine, run_in_turn, table
 from bench.mixture import copies, load, write
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "bench" / "captures"
+REAL = ("mixture", "ordinary")
+CAPTURES = (*REAL, "synthetic", "concurrent")
 SECONDS = 3000  # of the mixtures: 6,700 packets a second, what a department of some hundred endpoints sees by day
 SYNTHETIC_PACKETS = 13_200_000  # 10 GB: also the long file whose reading must not need more memory
 # tshark and ndpiReader need minutes for more, tshark gigabytes too: their rate is what is compared.
@@ -47,6 +51,12 @@ def synthetic(packets: int) -> tuple[Path, int]:
         subprocess.run([*make, "--packets", str(packets)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         partial.rename(path)
     return path, packets
+
+
+def many_flows() -> tuple[Path, int]:
+    """Return the capture of many flows at once and how many packets it has, made once."""
+    path = WORK / f"concurrent-{concurrent.FLOWS}.pcap"
+    return path, concurrent.FLOWS * concurrent.PACKETS_A_FLOW if path.exists() else concurrent.write(path)
 
 
 def beginning(path: Path, packets: int) -> Path:
@@ -104,15 +114,17 @@ def main() -> None:
     parser.add_argument("--captures", type=Path, default=Path(given) / "captures" if given else None)
     parser.add_argument("--packets", type=int, default=20_000_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", choices=["mixture", "ordinary", "synthetic"])
+    parser.add_argument("--only", choices=CAPTURES)
     options = parser.parse_args()
     WORK.mkdir(exist_ok=True)
     print(f"{machine()}; {options.rounds} rounds in turn, after one that is not counted")
-    for name in ("mixture", "ordinary", "synthetic"):
-        if options.only not in (None, name) or (name != "synthetic" and options.captures is None):
+    for name in CAPTURES:
+        if options.only not in (None, name) or (name in REAL and options.captures is None):
             continue
         if name == "synthetic":
             path, packets = synthetic(SYNTHETIC_PACKETS)
+        elif name == "concurrent":
+            path, packets = many_flows()
         else:
             path, packets = real(name, options.captures, options.packets, 0.05 if name == "ordinary" else None)
         entries = contenders(path, packets)
