@@ -22,7 +22,8 @@ from secwatch.lake.write import FORMAT, MAX_DAYS, Segment, explain
 # put on the disk meanwhile).
 ROWS_PER_MERGED = 2_000_000
 MERGING_MEMORY = "384MB"
-ROWS_PER_GROUP = 122_880  # of DuckDB's row groups
+ROWS_PER_GROUP = 122_880
+ROWS_PER_SMALL_GROUP = 10_240
 _MINUTE = 60_000_000
 _ENDS = ("destination_address", "source_address")
 
@@ -75,7 +76,7 @@ def merge(
     spill = work / "spill"
     spill.mkdir()
     with duckdb.connect() as connection:
-        connection.execute(f"SET memory_limit = '{MERGING_MEMORY}'; SET threads = 2")
+        connection.execute(f"SET memory_limit = '{MERGING_MEMORY}'; SET threads = 1")
         connection.execute(f"SET temp_directory = {_quoted(spill)}")
         try:
             divided = _show_rows(connection, table, lake, sources)
@@ -192,10 +193,12 @@ def _write(
     name = f"{secrets.token_hex(8)}-merged.parquet"
     path = work / name
     moment = f'"{table.time_column}"'
-    connection.execute(
-        f"COPY (SELECT * FROM merging WHERE epoch_us({moment}) >= {piece.start}::BIGINT"
-        f" AND epoch_us({moment}) < {piece.end}::BIGINT ORDER BY {_order(table, piece)})"
-        f" TO {_quoted(path)} ({FORMAT}, COMPRESSION_LEVEL 3)"
+    _copy(
+        connection,
+        f"SELECT * FROM merging WHERE epoch_us({moment}) >= {piece.start}::BIGINT"
+        f" AND epoch_us({moment}) < {piece.end}::BIGINT",
+        f"ORDER BY {_order(table, piece)}",
+        path,
     )
     sync(path)
     part = "lake_part" if divided else "0"
@@ -206,6 +209,24 @@ def _write(
     total, first, last = sum(row[1] for row in rows), min(row[2] for row in rows), max(row[3] for row in rows)
     segment = Segment(f"{piece.directory}/{name}", table.name, total, path.stat().st_size, first, last)
     return Merged(path, segment, {row[0]: row[1] for row in rows})
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, rows: str, order: str, path: Path) -> None:
+    """Write the rows sorted; where they are too wide for that in the memory, in smaller row groups, or as they come.
+
+    A million rows of HTTP with their bodies need a gigabyte to be sorted. Unsorted they pass through.
+    """
+    ways = ((order, ROWS_PER_GROUP), (order, ROWS_PER_SMALL_GROUP), ("", ROWS_PER_SMALL_GROUP))
+    for number, (sorting, group) in enumerate(ways, 1):
+        try:
+            connection.execute(
+                f"COPY ({rows} {sorting}) TO {_quoted(path)} ({FORMAT}, COMPRESSION_LEVEL 3, ROW_GROUP_SIZE {group})"
+            )
+            return
+        except duckdb.OutOfMemoryException:
+            path.unlink(missing_ok=True)
+            if number == len(ways):
+                raise
 
 
 def _quoted(path: Path) -> str:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,32 @@ def test_a_window_opens_few_row_groups_of_a_merged_file(tmp_path: Path, monkeypa
         inside = [row[1] for row, number in zip(found, parts, strict=True) if number == part]
         assert len(inside) >= 900
         assert inside == sorted(inside)
+
+
+@pytest.mark.parametrize("memory", ["90MB", "130MB"])
+def test_rows_too_wide_to_be_sorted_in_memory_are_merged_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory: str
+) -> None:
+    """Without the smaller row groups, and the way without sorting, these run out of memory."""
+    monkeypatch.setattr("secwatch.lake.merge.MERGING_MEMORY", memory)
+    monkeypatch.setattr("secwatch.lake.merge.ROWS_PER_SMALL_GROUP", 2048)
+    noise = random.Random(7)
+    segments = [
+        written(
+            tmp_path,
+            "http",
+            [
+                {"time": START + n, "uri": f"{at}-{n}", "response_body": noise.randbytes(1500).hex()}
+                for n in range(3000)
+            ],
+        )
+        for at in range(8)
+    ]
+    work = tmp_path / "work"
+    work.mkdir()
+    (made,) = merge(tmp_path, "http", [source(segment, {0: 0}) for segment in segments], work)
+    assert made.rows == {0: 24_000}
+    assert rows_of([made.made], "count(DISTINCT uri), min(length(response_body))") == [(24_000, 3000)]
 
 
 def test_a_file_that_lost_rows_is_not_merged(tmp_path: Path) -> None:
