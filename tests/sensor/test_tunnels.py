@@ -191,7 +191,8 @@ def test_both_directions_of_a_tunnel_are_one_flow(tmp_path: Path) -> None:
 def test_jumbo_payloads_tell_their_length_in_an_option(tmp_path: Path) -> None:
     jumbo = bytes.fromhex("06 00 c2 04 00012000") + SYNS
     head = struct.pack(">IHBB", 6 << 28, 0, 0, 64) + ipv6(b"", 0)[8:]
-    (flow,) = _read(tmp_path, ethernet(head + jumbo, 0x86DD)).flows
+    frame = ethernet(head + jumbo + bytes(0x12000 - 8 - 20), 0x86DD)
+    (flow,) = read(pcap(tmp_path / "f.pcap", [(1e9, frame)], snaplen=90)).flows
     assert (flow["source_bytes"], flow["source_payload_bytes"]) == (0x12000 + 40, 0x12000 - 8 - 20)
     assert flow["source_first_payload_bytes"] == 0xFFFF
 

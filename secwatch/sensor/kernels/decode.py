@@ -13,12 +13,13 @@ from secwatch.sensor.kernels.fragments import identity_of, note_fragment
 from secwatch.sensor.kernels.link import step_over_link
 from secwatch.sensor.kernels.network import arp_row
 from secwatch.sensor.kernels.reads import Bytes, big16, big32, big64, byte
-from secwatch.sensor.kernels.records import NOT_FRAGMENTED
+from secwatch.sensor.kernels.records import FIRST_FRAGMENT, NOT_FRAGMENTED
 from secwatch.sensor.kernels.state import (
     BAD_IPV4_HEADER,
-    BAD_IPV6_EXTENSION,
     BAD_IPV6_HEADER,
+    ERSPAN,
     GOOD,
+    IP_LENGTH_BEYOND_WIRE,
     IS_ARP,
     MALFORMED_TUNNEL,
     MOST_TUNNELS,
@@ -33,7 +34,6 @@ from secwatch.sensor.kernels.state import (
 from secwatch.sensor.kernels.transport import transport
 from secwatch.sensor.kernels.tunnels import may_carry, open_tunnel
 
-_MOST_EXTENSIONS = 16  # IPv6 extension headers of one packet
 _JUMBO_OPTION = 0xC2  # RFC 2675
 _AUTHENTICATION = 51
 
@@ -55,7 +55,7 @@ def decode(state: SensorState, data: Bytes, start: int, captured: int, wire: int
     offset, protocol = step_over_link(packet, data, start, end, link)
     if offset < 0:
         return protocol
-    cause = _network(state, packet, data, offset, end, wire - (offset - start), protocol)
+    cause = _network(state, packet, data, offset, end, wire - (offset - start), protocol, False)
     if cause == GOOD and may_carry(packet):
         _open_tunnels(state, packet, data)
     return cause
@@ -63,9 +63,12 @@ def decode(state: SensorState, data: Bytes, start: int, captured: int, wire: int
 
 @hot
 def _network(
-    state: SensorState, packet: Record, data: Bytes, offset: int, end: int, remaining: int, protocol: int
+    state: SensorState, packet: Record, data: Bytes, offset: int, end: int, remaining: int, protocol: int, partly: bool
 ) -> int:
-    """Decode what begins with a network header at `offset`, of which `remaining` bytes were on the wire."""
+    """Decode what begins with a network header at `offset`, of which `remaining` bytes were on the wire.
+
+    `partly`: what was on the wire here may be only the beginning of the packet.
+    """
     packet["flags"] = 0
     packet["icmp_code"] = 0
     packet["one_way"] = 0
@@ -78,13 +81,19 @@ def _network(
             return TRUNCATED_IPV4
         if byte(data, offset) >> 4 != 4:
             return BAD_IPV4_HEADER
-        return _ipv4(state, packet, data, offset, end, remaining)
+        cause = _ipv4(state, packet, data, offset, end, remaining)
+        if cause == GOOD and packet["ip_bytes"] > remaining:
+            _believe_the_wire(state, packet, offset + remaining, remaining, partly)
+        return cause
     if protocol == 0x86DD:
         if offset >= end:
             return TRUNCATED_IPV6
         if byte(data, offset) >> 4 != 6:
             return BAD_IPV6_HEADER
-        return _ipv6(state, packet, data, offset, end, remaining)
+        cause = _ipv6(state, packet, data, offset, end, remaining)
+        if cause == GOOD and packet["ip_bytes"] > remaining:
+            _believe_the_wire(state, packet, offset + remaining, remaining, partly)
+        return cause
     if protocol == 0x0806:
         packet["payload_start"] = offset
         packet["payload_end"] = end
@@ -93,8 +102,25 @@ def _network(
 
 
 @part
+def _believe_the_wire(state: SensorState, packet: Record, wire_end: int, remaining: int, partly: bool) -> None:
+    """Let a packet whose header claims more than was sent count with what was sent: anyone can claim any volume.
+
+    A packet that the capture cut short was longer on the wire, and is believed. One in a fragmented tunnel,
+    or that a mirror cut before it sent it on (ERSPAN), is as long as it says, and its stream goes on behind
+    its end; but it counts with the bytes that are here.
+    """
+    packet["ip_bytes"] = remaining
+    if partly:
+        return
+    state.causes[IP_LENGTH_BEYOND_WIRE] += 1
+    packet["payload_length"] = min(packet["payload_length"], wire_end - packet["payload_start"])
+
+
+@part
 def _open_tunnels(state: SensorState, packet: Record, data: Bytes) -> None:
     """Replace the packet by the one inside it, as far in as it can be decoded."""
+    partly = False
+    wire_end = packet["payload_start"] + packet["payload_length"]
     for _ in range(MOST_TUNNELS):
         state.packet[np.uint64(1)] = packet
         offset, protocol = open_tunnel(packet, data)
@@ -104,8 +130,9 @@ def _open_tunnels(state: SensorState, packet: Record, data: Bytes) -> None:
                 state.causes[MALFORMED_TUNNEL] += 1
             return
         end = packet["payload_end"]
-        remaining = packet["payload_length"] - (offset - packet["payload_start"])
-        cause = _network(state, packet, data, offset, end, remaining, protocol)
+        wire_end = min(wire_end, packet["payload_start"] + packet["payload_length"])
+        partly = partly or packet["fragment"] == FIRST_FRAGMENT or packet["tunnel"] == ERSPAN
+        cause = _network(state, packet, data, offset, end, wire_end - offset, protocol, partly)
         if cause != GOOD:
             if cause == IS_ARP:
                 arp_row(state, data, packet)
@@ -180,12 +207,8 @@ def _ipv6(state: SensorState, packet: Record, data: Bytes, offset: int, end: int
     offset += 40
     fragmented = False
     place = 0
-    for _ in range(_MOST_EXTENSIONS + 1):
-        known = protocol == 0 or protocol == 43 or protocol == 60 or protocol == 44 or protocol == _AUTHENTICATION
-        if not known and protocol != 135 and protocol != 139 and protocol != 140:
-            break
-        if place > 0:
-            break  # the rest of a fragmented datagram has no headers
+    # As many headers as there are, each of eight bytes at least. The rest of a fragmented datagram has none.
+    while place == 0 and _is_extension(protocol):
         if offset + 8 > body_end:
             return TRUNCATED_IPV6_EXTENSION
         following = byte(data, offset)
@@ -202,9 +225,15 @@ def _ipv6(state: SensorState, packet: Record, data: Bytes, offset: int, end: int
             return TRUNCATED_IPV6_EXTENSION
         offset += size
         protocol = following
-    else:
-        return BAD_IPV6_EXTENSION
     return _after_ip(state, packet, data, offset, body_end, whole_end - offset, protocol, fragmented, place)
+
+
+@part
+def _is_extension(protocol: int) -> bool:
+    """Return whether this is the number of an IPv6 extension header (RFC 7045) that can be stepped over."""
+    if protocol == 0 or protocol == 43 or protocol == 44 or protocol == _AUTHENTICATION or protocol == 60:
+        return True
+    return protocol == 135 or protocol == 139 or protocol == 140
 
 
 @part

@@ -94,7 +94,7 @@ def hold(state: SensorState, packet: Record, data: Bytes) -> None:
     entry["last"] = max(entry["last"], packet["time"])
     entry["packets"] += np.uint64(1)
     entry["bytes"] += np.uint64(packet["ip_bytes"])
-    entry["payload"] += np.uint64(packet["payload_length"])
+    entry["payload"] += np.uint64(min(packet["payload_length"], packet["ip_bytes"]))
 
 
 @part

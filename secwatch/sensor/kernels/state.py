@@ -58,7 +58,6 @@ PACKET_CAUSES = (  # the packet is in no flow
     "truncated_ipv6",
     "bad_ipv6_header",
     "truncated_ipv6_extension",
-    "bad_ipv6_extension",
     "truncated_tcp",
     "bad_tcp_header",
     "truncated_udp",
@@ -67,6 +66,7 @@ PACKET_CAUSES = (  # the packet is in no flow
     "truncated_sctp",
 )
 EVENT_CAUSES = (  # the packet counts, its contents do not
+    "ip_length_beyond_wire",  # the packet counts with the bytes that were there, not with those its header claims
     "malformed_dns",
     "truncated_dns",
     "malformed_tls",
@@ -94,13 +94,13 @@ CAUSES = ("", *PACKET_CAUSES, *EVENT_CAUSES)
     TRUNCATED_IPV6,
     BAD_IPV6_HEADER,
     TRUNCATED_IPV6_EXTENSION,
-    BAD_IPV6_EXTENSION,
     TRUNCATED_TCP,
     BAD_TCP_HEADER,
     TRUNCATED_UDP,
     BAD_UDP_HEADER,
     TRUNCATED_ICMP,
     TRUNCATED_SCTP,
+    IP_LENGTH_BEYOND_WIRE,
     MALFORMED_DNS,
     TRUNCATED_DNS,
     MALFORMED_TLS,

@@ -169,7 +169,7 @@ def _count(flow: Record, packet: Record, from_source: bool) -> None:
     if from_source:
         flow["source_packets"] += np.uint64(1)
         flow["source_bytes"] += np.uint64(packet["ip_bytes"])
-        flow["source_payload"] += np.uint64(packet["payload_length"])
+        flow["source_payload"] += np.uint64(min(packet["payload_length"], packet["ip_bytes"]))
         flow["source_flags"] |= packet["flags"]
         if flow["source_ttl"] == 0:
             flow["source_ttl"] = packet["ttl"]
@@ -178,7 +178,7 @@ def _count(flow: Record, packet: Record, from_source: bool) -> None:
     else:
         flow["destination_packets"] += np.uint64(1)
         flow["destination_bytes"] += np.uint64(packet["ip_bytes"])
-        flow["destination_payload"] += np.uint64(packet["payload_length"])
+        flow["destination_payload"] += np.uint64(min(packet["payload_length"], packet["ip_bytes"]))
         flow["destination_flags"] |= packet["flags"]
         if flow["destination_ttl"] == 0:
             flow["destination_ttl"] = packet["ttl"]
