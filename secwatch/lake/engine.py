@@ -9,7 +9,7 @@ limits of the operating system that the worker sets are the outer one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,17 +42,21 @@ class Accepted:
 
 
 def connect(
-    lake: str, files: Mapping[str, Sequence[File]], memory_megabytes: int, outlet: str | None = None
+    lake: str,
+    files: Mapping[str, Sequence[File]],
+    memory_megabytes: int,
+    outlet: str | None = None,
+    tables: Collection[str] = tuple(TABLES),
 ) -> duckdb.DuckDBPyConnection:
-    """Return a connection with the view `all_<table>` for every table, locked.
+    """Return a connection with the view `all_<table>` for each of these tables, locked.
 
     The view has every column of the schema, and `new`: whether the row's file is a new one. Only the
     files named can be opened; nothing else of the file system, no network, no extension, no setting.
     """
-    paths = [f"{lake}/{file.path}" for name in TABLES for file in files.get(name, ())]
+    paths = [f"{lake}/{file.path}" for name in tables for file in files.get(name, ())]
     connection = bare(memory_megabytes, [*paths, outlet] if outlet else paths)
-    for table in TABLES.values():
-        connection.execute(_all_rows(table, lake, files.get(table.name, ())))
+    for name in tables:
+        connection.execute(_all_rows(TABLES[name], lake, files.get(name, ())))
     connection.execute("SET lock_configuration = true")
     return connection
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # What bounds the memory of a reading run: a table is written when this many of its rows wait, and when the rows of
 # all tables take this much memory the one that takes most of it.
 ROWS_PER_FILE = 500_000
-BYTES_HELD = 48 << 20
+BYTES_HELD = 32 << 20
 WRITER_MEMORY = "256MB"
 # Level 1 instead of DuckDB's 3: a fifth less time for one byte of two hundred more (measured on 524,232 flows).
 _LEVEL = 1

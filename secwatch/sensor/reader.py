@@ -44,7 +44,7 @@ class SensorSettings:
     closed_seconds: int = 5
     attempt_seconds: int = 20
     active_seconds: int = 1800
-    batch_rows: int = 1 << 16
+    batch_rows: int = 1 << 15
     flows_only: bool = False  # no payload is looked into: no events, services guessed by port
 
     def __post_init__(self) -> None:

@@ -165,7 +165,7 @@ MOST_MESSAGES = 8192  # rows of messages that one row of a flow can bring, besid
 MOST_PIPELINED = 64  # requests or messages taken from one segment; each can finish one row
 ROW_TEXT = 64 * 1024  # no event row writes more text than this
 EVENT_ROWS = 32768
-ARENA_BYTES = 40 << 20
+ARENA_BYTES = 30 << 20
 # Room that must be free before a packet is taken: it can end two flows, each with all that waits in
 # it, and finish MOST_PIPELINED rows of its own.
 ROOM_FLOWS = 8
