@@ -46,6 +46,7 @@ _CONDITIONS = {
     "down": Text("接口 {} 已断开，等待恢复", "interface {} is down; waiting for it to come back"),
     "gone": Text("接口 {} 已消失，等待重新出现", "interface {} has gone; waiting for it to come back"),
 }
+_RENAMED = Text("接口 {} 已改名（{}），抓包继续", "interface {} goes on under another name ({})")
 
 
 class Seconds(click.ParamType[float]):
@@ -195,8 +196,8 @@ class _Listener:
         self._update(state.seconds, self._duration, words)
 
     def interface(self, name: str, condition: str) -> None:
-        text = _CONDITIONS[condition]
-        self._note(Text(text.zh.format(name), text.en.format(name)))
+        text = _CONDITIONS.get(condition, _RENAMED)
+        self._note(Text(text.zh.format(name, condition), text.en.format(name, condition)))
 
     def reloaded(self, mistake: str | None) -> None:
         if mistake is None:

@@ -44,7 +44,7 @@ class Listener(Protocol):
         """How it stands, about once a second."""
 
     def interface(self, name: str, condition: str) -> None:
-        """An interface is `up`, `down` or `gone`."""
+        """An interface is `up`, `down`, `gone`, or `renamed to NAME`."""
 
     def reloaded(self, mistake: str | None) -> None:
         """The configuration was read again; with a mistake the old one stays in force."""

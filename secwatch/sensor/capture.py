@@ -11,6 +11,7 @@ import ctypes
 import errno
 import fcntl
 import mmap
+import os
 import socket
 import struct
 from collections.abc import Sequence
@@ -64,7 +65,7 @@ class Capture:
         self._next = 0
         self._views: tuple[NDArray[numpy.uint8], NDArray[numpy.uint32]] | None = None
         self.blocks = max(ring_bytes // BLOCK_BYTES, 2)
-        kind, flags = self._describe()
+        kind, flags = _describe(interface)
         self.loopback = bool(flags & _LOOPBACK)
         if kind not in _ETHERNET_LIKE:
             self.link = _LINK_RAW
@@ -124,25 +125,29 @@ class Capture:
         return Losses(self._packets, self._dropped, self._freezes)
 
     def condition(self) -> str:
-        """Return `up`, `down` or `gone`; an interface that has come back under its name is captured again."""
+        """Return `up`, `down`, `gone`, or `renamed to NAME` if the interface goes on under another name.
+
+        An interface that has come back under its name is captured again.
+        """
         # An error waits in the socket when an interface goes; reading it lets poll sleep again.
         self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        try:
-            number = socket.if_nametoindex(self.interface)
-        except OSError:
-            return "gone"
-        if number != self._number:
-            self._number = number
+        # Linux unbinds the socket of an interface that leaves, and does not bind it again when one of that name, or
+        # even of that number, is there: the socket itself is asked. Numbers are compared, for names have synonyms.
+        bound = self._socket.getsockname()[0]
+        number = _look_up(self.interface)
+        if number and number != _look_up(bound):
+            self._number, bound = number, self.interface
             try:
                 self._bind()
             except SecwatchError:
-                self._number = 0
                 return "gone"
         try:
-            _, flags = self._describe()
+            _, flags = _describe(bound)
         except SecwatchError:
             return "gone"
-        return "up" if flags & _UP else "down"
+        if not flags & _UP:
+            return "down"
+        return "up" if number else f"renamed to {bound}"
 
     def close(self) -> None:
         """End the capture and give the memory back."""
@@ -152,17 +157,6 @@ class Capture:
             self._memory.close()
         except BufferError:
             pass  # somebody still looks at the ring; it goes with them
-
-    def _describe(self) -> tuple[int, int]:
-        """Return (ARPHRD type, flags) of the interface."""
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-            request = struct.pack("16s24x", self.interface.encode())
-            try:
-                (kind,) = struct.unpack_from("H", fcntl.ioctl(asking, _GET_ADDRESS, request), 16)
-                (flags,) = struct.unpack_from("H", fcntl.ioctl(asking, _GET_FLAGS, request), 16)
-            except OSError as error:
-                raise _unknown(self.interface) from error
-        return kind, flags
 
     def _make_ring(self) -> mmap.mmap:
         size = self.blocks * BLOCK_BYTES
@@ -221,6 +215,26 @@ def _number_of(interface: str) -> int:
         return socket.if_nametoindex(interface)
     except (OSError, ValueError, UnicodeError) as error:
         raise _unknown(interface) from error
+
+
+def _look_up(interface: str) -> int:
+    """Return its number, 0 if there is none."""
+    try:
+        return socket.if_nametoindex(interface) if interface else 0
+    except OSError:
+        return 0
+
+
+def _describe(interface: str) -> tuple[int, int]:
+    """Return (ARPHRD type, flags) of the interface."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        try:
+            request = struct.pack("16s24x", os.fsencode(interface))
+            (kind,) = struct.unpack_from("H", fcntl.ioctl(asking, _GET_ADDRESS, request), 16)
+            (flags,) = struct.unpack_from("H", fcntl.ioctl(asking, _GET_FLAGS, request), 16)
+        except OSError as error:
+            raise _unknown(interface) from error
+    return kind, flags
 
 
 def _unknown(interface: str) -> UsageProblem:

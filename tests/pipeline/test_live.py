@@ -13,7 +13,7 @@ from typing import Any
 from secwatch.core.tables import TABLES
 from tests.conftest import ROOT, Run
 from tests.pipeline.captures import write_frames, write_scan
-from tests.pipeline.wires import Live, Wires, rows, skip_unless_networks_can_be_made, wires
+from tests.pipeline.wires import Live, Wires, rows
 from tests.sensor.frames import ACK, SYN, datagram, ethernet, ipv4, segment, udp
 
 Secwatch = Callable[..., Run]
@@ -112,27 +112,3 @@ def test_what_the_ring_has_no_room_for_is_counted(
     assert ended.json["freezes"] >= 1
     status = secwatch("-w", workspace, "--lang", "en", "status", "--json").json
     assert any("dropped" in reason["en"] for reason in status["reasons"]), status["reasons"]
-
-
-def test_interfaces_go_down_come_back_and_vanish(workspace: Path, tmp_path: Path) -> None:
-    skip_unless_networks_can_be_made()
-    one = write_frames(tmp_path / "one.pcap", [segment(SYN)])
-    with wires() as net:
-        live = Live(net, workspace, "-i", "a1", "--json").ready()
-        net.send(one)
-        net.ip("link", "set", "a1", "down")
-        time.sleep(2.5)
-        net.ip("link", "set", "a1", "up")
-        time.sleep(2.5)
-        net.send(one)
-        net.ip("link", "delete", "a0")
-        time.sleep(2.5)
-        net.pair("a")
-        time.sleep(3)
-        net.send(one)
-        ended = live.end()
-    assert ended.json["packets"] == 3, ended.stderr
-    said = [line for line in ended.stderr.splitlines() if "interface a1" in line]
-    assert [word for line in said for word in ("down", "up again", "gone") if word in line] == [
-        "down", "up again", "gone", "up again",
-    ], ended.stderr  # fmt: skip

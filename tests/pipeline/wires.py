@@ -41,9 +41,14 @@ class Wires:
         """Run ip within the namespace."""
         subprocess.run(["ip", "-n", self.name, *arguments], check=True)
 
-    def pair(self, letter: str) -> None:
-        """Make a pair of interfaces and set them up."""
-        self.ip("link", "add", f"{letter}0", "type", "veth", "peer", "name", f"{letter}1")
+    def number(self, interface: str) -> int:
+        """Return the number of an interface."""
+        return int(self.run(["ip", "-o", "link", "show", interface]).split(":")[0])
+
+    def pair(self, letter: str, numbers: tuple[int, int] | None = None) -> None:
+        """Make a pair of interfaces, with these numbers if any are given, and set them up."""
+        first, second = (("index", str(number)) for number in numbers) if numbers else ((), ())
+        self.ip("link", "add", f"{letter}0", *first, "type", "veth", "peer", "name", f"{letter}1", *second)
         for end in "01":
             # Nothing but what the tests send: no neighbour discovery of IPv6.
             self.run(["sh", "-c", f"echo 1 > /proc/sys/net/ipv6/conf/{letter}{end}/disable_ipv6"])
