@@ -134,8 +134,9 @@ class Selector:
 
         Raise UnreadableInput if it cannot be opened or is no capture.
         """
-        # Fresh for every capture: fragments of one are not those of another.
-        state = new_state(16, 16, (1, 1, 1, 1, 1, 1), event_rows=2, slots=1)
+        # Fresh for every capture: fragments of one are not those of another. Flows only: decoding writes rows of
+        # ARP packets inside tunnels else, for which there is no room here.
+        state = new_state(16, 16, (1, 1, 1, 1, 1, 1), event_rows=2, slots=1, flows_only=True)
         with CaptureFile(path) as capture:
             blocks = Blocks(capture)
             index = blocks.index

@@ -5,11 +5,14 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from secwatch.core.errors import UnreadableInput
+from secwatch.sensor.reader import FlowReader
 from secwatch.sensor.selection import Packet, PcapWriter, Selector, Wish, first_time
 from tests.sensor.frames import (
     ACK,
@@ -160,3 +163,25 @@ def test_a_pcap_file_holds_one_link_type(tmp_path: Path) -> None:
         (START * 1_000_000 + 7, 101, 49),
         (START * 1_000_000 + 7, 101, 37),
     ]
+
+
+def test_arp_inside_tunnels_writes_nothing_where_there_is_no_room(tmp_path: Path) -> None:
+    """As plain Python, where a row too many is an error; compiled it would be somebody else's memory."""
+    inner = ethernet(bytes.fromhex("0001080006040001") + bytes(20), 0x0806)
+    frame = ethernet(ipv4(udp(bytes([8, 0, 0, 0, 0, 0, 7, 0]) + inner, (50000, 4789)), 17))
+    capture = pcap(tmp_path / "tunnel.pcap", [(START + number, frame) for number in range(5)])
+    with FlowReader(str(capture)) as reader:
+        assert sum(batch.rows for batch in reader.batches() if batch.table == "arp") == 5
+    program = (
+        "import sys\nfrom secwatch.sensor.selection import Selector, Wish\n"
+        "print(sum(1 for _ in Selector(Wish(ports=(4789,))).packets(sys.argv[1])))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore::RuntimeWarning", "-c", program, str(capture)],
+        env=dict(os.environ) | {"NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "5"), done.stderr

@@ -43,7 +43,8 @@ def decode(state: SensorState, data: Bytes, start: int, captured: int, wire: int
     """Fill state.packet[0], whose time is set, from data[start:start + captured].
 
     `vlan` is the outermost tag if the network card took it out of the frame.
-    Return GOOD, NO_IP, IS_ARP or a cause. What is inside a tunnel is the packet, if it can be decoded.
+    Return GOOD, NO_IP, IS_ARP or a cause. What is inside a tunnel is the packet, if it can be decoded; an ARP
+    packet there is written as a row at once, for which there must be room, unless FLOWS_ONLY is set.
     """
     packet = state.packet[np.uint64(0)]
     end = start + captured
