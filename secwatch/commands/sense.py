@@ -57,7 +57,7 @@ def command() -> None:
       secwatch sense read office.pcap
       zcat old.pcap.gz | secwatch sense read -
       secwatch sense show office.pcap --limit 20
-      sudo secwatch sense live -i eth1 --user secwatch
+      sudo secwatch -w . sense live -i eth1
     """
 
 

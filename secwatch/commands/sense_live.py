@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -74,7 +73,9 @@ class Seconds(click.ParamType[float]):
 @click.option("--duration", type=Seconds(), metavar="S", help="Stop after so many seconds; or 15m, 24h.")
 @click.option("--promiscuous", is_flag=True, help="Also packets that are not for this machine (mirror ports).")
 @click.option("--keep", type=SIZE, metavar="SIZE", help="Keep so many bytes of the newest packets as evidence: 20G.")
-@click.option("--user", metavar="NAME", help="Become this user once the interfaces are open.")
+@click.option(
+    "--user", metavar="NAME", help="Become this user once the interfaces are open; by default, the workspace's owner."
+)
 @language_option
 @output_options
 @pass_application
@@ -96,24 +97,24 @@ def live(
 
     \b
     Example:
-      sudo secwatch -w city sense live -i eth1 --promiscuous --user secwatch
+      sudo secwatch -w city sense live -i eth1 --promiscuous --keep 20G
       secwatch sense live -i eth1 -i eth2 --filter "not port 873" --duration 1h
     """
+    from secwatch.commands.becoming import become
     from secwatch.sensor.capture import open_captures
     from secwatch.system import privileges
     from secwatch.system.notify import Service
 
     service = Service()
     # All of it is looked up before the user changes: places and permissions are those of whoever starts it.
-    account = privileges.find_user(user) if user else None
+    place = application.place
+    account = privileges.choose_user(user, place.workspace or place.state)
     ring = application.settings.sensor.ring_megabytes << 20
     captures = open_captures(interfaces, ring_bytes=ring, promiscuous=promiscuous, expression=expression)
     with ExitStack() as closing:
         for capture in captures:
             closing.callback(capture.close)
-        privileges.give_up(account)
-        if os.geteuid() == 0:
-            note("secwatch: capturing as root: --user NAME gives root up once the interfaces are open", output)
+        become(application, account, chosen=user is not None, output=output)
         summary = _run(application, captures, service, duration, keep, output)
     _tell(application, summary, output)
     if summary.lost:

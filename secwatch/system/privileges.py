@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import pwd
+from collections.abc import Iterable
+from pathlib import Path
 
 from secwatch.core.errors import SecwatchError, UsageProblem
 
@@ -18,17 +20,52 @@ class _Header(ctypes.Structure):
     _fields_ = (("version", ctypes.c_uint32), ("process", ctypes.c_int))
 
 
-def find_user(name: str) -> pwd.struct_passwd:
-    """Return the account to become. Raise UsageProblem if there is none or we may not become it."""
+def choose_user(name: str | None, directory: Path) -> pwd.struct_passwd | None:
+    """Return the account to become, None to stay who we are.
+
+    It is the one that is named; `root` stays root. Without a name root becomes the owner of the directory that will be
+    worked in, if that is somebody else: what root leaves there would lock its owner out. Raise UsageProblem if there
+    is no such account or we may not become it.
+    """
+    if name is not None:
+        return _find_user(name)
+    if os.geteuid() != 0 or not directory.exists():
+        return None
+    found = directory.stat()
+    if found.st_uid == 0:
+        return None
+    try:
+        return pwd.getpwuid(found.st_uid)
+    except KeyError:  # a directory of another machine, or of a container
+        nameless = (f"#{found.st_uid}", "x", found.st_uid, found.st_gid, "", "/nonexistent", "")
+        return pwd.struct_passwd(nameless)
+
+
+def _find_user(name: str) -> pwd.struct_passwd | None:
     try:
         account = pwd.getpwnam(name)
     except (KeyError, ValueError) as error:
         raise UsageProblem(f"there is no user {name}", "useradd --system --home-dir /nonexistent secwatch") from error
-    if account.pw_uid == 0:
-        raise UsageProblem("--user must name a user without privileges, not root", "choose another with --user NAME")
     if os.geteuid() not in (0, account.pw_uid):
         raise UsageProblem(f"only root can become {name}", "leave out --user, or run it with sudo")
-    return account
+    return account if account.pw_uid else None
+
+
+def refuse_unwritable(paths: Iterable[Path]) -> None:
+    """Raise SecwatchError if one of the paths is there and cannot be written by who we are now."""
+    for path in paths:
+        if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+            raise SecwatchError(
+                f"{path} cannot be written by the user {_own_name()}",
+                f"sudo chown -R {_own_name()}: {path.parent}",
+            )
+
+
+def _own_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 def give_up(account: pwd.struct_passwd | None) -> None:
