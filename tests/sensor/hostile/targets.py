@@ -3,9 +3,10 @@
 `packets`: kernels give the same for packets that lie in one block between other bytes as for packets
 that fill an array each (so nothing behind or before a packet is looked at), every packet is in a flow,
 no IP, or counted by its cause, and all memory is free in the end. `files`: a reader takes any file to
-its end or refuses it as unreadable, with the same sum. `finders`, `rings`: what lies around a block of a file,
-or of a capture ring, changes nothing. `parts`: what recognises, delimits and sorts messages of protocols
-keeps to its contract. `messages`: parsers of protocols give rows that fit their tables, or say Malformed.
+its end or refuses it as unreadable, with the same sum, and packets can be chosen from it. `finders`, `rings`:
+what lies around a block of a file, or of a capture ring, changes nothing. `parts`: what recognises, delimits
+and sorts messages of protocols keeps to its contract. `messages`: parsers of protocols give rows that fit
+their tables, or say Malformed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 from secwatch.core.errors import UnreadableInput
 from secwatch.sensor.kernels import state, track
 from secwatch.sensor.reader import FlowReader, SensorSettings
+from secwatch.sensor.selection import Selector, Wish
 from tests.sensor.fuzzing import Sensor
 from tests.sensor.hostile import corpus, mutation
 from tests.sensor.hostile.finders import check_finders, check_rings, next_block, next_ring, ring_seeds
@@ -95,11 +97,13 @@ def check_files(data: bytes) -> None:
         try:
             with np.errstate(over="ignore"):
                 reading = read(file.name, _SETTINGS)
+                chosen = sum(1 for _ in Selector(Wish(ports=(53, 80))).packets(file.name))
         except UnreadableInput:
             return
     assert accounted(reading), f"{reading.counters}"
     counters = reading.counters
     assert counters.flows == len(reading.flows)
+    assert chosen <= counters.packets
     # A record header stands before every packet of a file that is not compressed.
     assert data[:2] in (b"\x1f\x8b", b"\x28\xb5") or counters.packets * 12 <= len(data)
 
