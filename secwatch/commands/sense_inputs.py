@@ -81,7 +81,8 @@ def _refuse_members(application: Application, files: Sequence[str], again: bool)
 def _read_directory(
     application: Application, directory: str, output: Output, line: ProgressLine, how: How
 ) -> ReadSummary:
-    from secwatch.pipeline.follow import Steering, read_directory
+    from secwatch.pipeline.follow import read_directory
+    from secwatch.pipeline.steering import Steering
 
     def tell_alerts(numbers: Sequence[int]) -> None:
         if how.follow:

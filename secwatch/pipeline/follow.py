@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 
 from secwatch.core.columns import ColumnBatch, in_bytes
@@ -19,39 +17,23 @@ from secwatch.core.escape import storable
 from secwatch.core.ownership import Ownership
 from secwatch.detect import catalogue
 from secwatch.detect.recorded import Evaluator
-from secwatch.pipeline.followed import Ledger, sum_of
-from secwatch.pipeline.identity import hint_of, is_one_of
+from secwatch.pipeline.accounts import Accounts
+from secwatch.pipeline.followed import Ledger
+from secwatch.pipeline.novelty import Verdict, is_known, judge
 from secwatch.pipeline.read import InputResult, ReadSummary, counted, sensor_settings
 from secwatch.pipeline.retention import watch
+from secwatch.pipeline.steering import Steering
 from secwatch.sensor.continuing import ContinuingReader, Silence
 from secwatch.sensor.kernels.state import Output, SensorState
 from secwatch.sensor.reader import SensorSettings
 from secwatch.sensor.rotation import Rotated, Rotation
-from secwatch.store import lake as store
 from secwatch.system import lock
 from secwatch.system.database import Database
 from secwatch.system.paths import Place
 from secwatch.system.settings import Settings
 
 POLL_SECONDS = 1.0
-WINDOW_SECONDS = 60.0  # between commits of a file that grows
 PENDING_BYTES = 64 << 20  # of columns, beyond which a commit does not wait for its time
-
-
-@dataclass(frozen=True)
-class Steering:
-    """How a reading of a directory is steered: whether it waits for more, when it stops, who is told.
-
-    on_alerts gets the numbers of alerts that were opened, on_problem a sentence once.
-    """
-
-    follow: bool
-    stop: Callable[[], bool]
-    on_progress: Callable[[str, int, int | None], None]
-    on_alerts: Callable[[Sequence[int]], None]
-    on_problem: Callable[[str], None]
-    now: Callable[[], datetime]
-    window_seconds: float = WINDOW_SECONDS
 
 
 def read_directory(
@@ -84,7 +66,9 @@ def read_directory(
     with lock.hold(place.runtime, f"follow-{name}"):
         known = catalogue.load(place)
         evaluator = Evaluator(place.lake, database, ownership, settings.detect)
-        ledger = Ledger(place, evaluator, known.enabled(settings.detect), str(directory), detect)
+        ledger = Ledger(
+            place, evaluator, known.enabled(settings.detect), str(directory), detect=detect, flows_only=flows_only
+        )
         sensor = sensor_settings(settings.sensor, flows_only=flows_only)
         follower = _Follower(ledger, Rotation(directory), sensor, steering)
         ledger.begin(steering.now(), again=again)
@@ -103,23 +87,23 @@ class _Follower:
         self._sensor = sensor
         self._steering = steering
         self._state: SensorState | None = None
+        self._open: tuple[Rotated, ContinuingReader] | None = None  # the file that was read last, if flows are open
         self._pending: list[ColumnBatch] = []
         self._finished: dict[tuple[str, int, int], int] = {}
         self._fresh: set[tuple[str, int, int]] = set()
-        self._results: dict[str, InputResult] = {}
-        self._earlier: InputResult | None = None
-        self._told: set[str] = set()
+        self._known: set[tuple[str, int, int]] = set()  # of the finished ones: nothing of them was read in this run
+        self._not_done: set[tuple[str, int, int]] = set()  # of the finished ones: the next run goes on with them
+        self._accounts = Accounts(steering.on_problem, at_once=steering.follow)
         self._committed = time.monotonic()
 
     def run(self) -> None:
         """Read what is there, and what comes."""
-        left = self._ledger.left
-        if left is not None and not any(self._ledger.is_current(item) for item in self._unread()):
-            self._flaw(left, f"{left} is not there any more; it had not been read to its end")
+        if missing := self._ledger.find_again(self._rotation.files()):
+            self._accounts.flaw(missing, f"{missing} is not there any more; it had not been read to its end")
         while not self._steering.stop():
             waiting = self._unread()
             # What was left in the middle goes first, whatever has come before it since.
-            waiting.sort(key=lambda item: not (self._ledger.left and self._ledger.is_current(item)))
+            waiting.sort(key=lambda item: not self._ledger.goes_on(item))
             if waiting:
                 try:
                     self._read(waiting[0], len(waiting) > 1)
@@ -128,77 +112,108 @@ class _Follower:
             elif self._steering.follow:
                 self._wait()
             else:
+                self._let_go()
                 break
+
+    def _let_go(self) -> None:
+        """End the flows that were left open for a file that then turned out to be known."""
+        if self._open is None:
+            return
+        item, reader = self._open
+        for output in reader.let_go():
+            self._take(reader, output)
+        if self._pending:
+            self._commit(item, reader, done=False)
 
     def results(self) -> tuple[InputResult, ...]:
         """Return how it went, file by file; files that could not be opened are among them."""
         for path, words in self._rotation.unreadable.items():
-            self._flaw(path, words)
+            self._accounts.flaw(path, words)
         for words in self._rotation.strangers.values():
-            self._tell(f"left out: {words}")
-        return (*((self._earlier,) if self._earlier else ()), *self._results.values())
+            self._accounts.tell(f"left out: {words}")
+        return self._accounts.results()
 
     def _unread(self) -> list[Rotated]:
         """The files that are there and not done, in order; what was read in earlier runs is passed over."""
         waiting = []
         for item in self._rotation.files():
             size = self._finished.get(item.same)
+            if size is not None and item.size > size and item.same in self._known:
+                size = None  # it was known, and there is more of it now
+                for kept in (self._fresh, self._known):
+                    kept.discard(item.same)
             if size is None and item.same not in self._fresh:
-                if self._was_read(item):
-                    self._finished[item.same] = size = item.size
-                    self._results.setdefault(item.path, InputResult(item.path, "known"))
+                if self._ledger.is_unchanged(item) or (
+                    not self._ledger.goes_on(item) and is_known(self._ledger.view, item.path)
+                ):
+                    size = self._pass_over(item)
                 else:
                     self._fresh.add(item.same)
             if size is None:
                 waiting.append(item)
-            elif item.size > size:
+            elif item.size > size and item.same not in self._not_done:
                 words = "has grown after a newer file had begun: what came later is not read; one writer, one directory"
-                self._flaw(item.path, f"{item.path} {words}")
+                self._accounts.flaw(item.path, f"{item.path} {words}")
         return waiting
 
-    def _was_read(self, item: Rotated) -> bool:
-        ledger = self._ledger
-        if ledger.left and ledger.is_current(item):
-            return False
-        hint = hint_of(item.path)
-        known = ledger.recorded.get(item.path)
-        if known is not None and known[1] == hint:
-            return True
-        if known is not None and known[2] == item.first_time and known[1]:
-            self._flaw(item.path, f"{item.path} has grown since it was read: what came later is not read")
-            return True
-        identities = store.identities_by_hint(ledger.database, hint, self._sensor.flows_only)
-        try:
-            return is_one_of(item.path, identities, ledger.key)
-        except OSError:
-            return False
+    def _pass_over(self, item: Rotated) -> int:
+        """Leave out a file of which all is recorded; return its size."""
+        self._finished[item.same] = item.size
+        self._known.add(item.same)
+        self._accounts.note_known(item.path)
+        return item.size
 
     def _read(self, item: Rotated, newer: bool) -> None:
-        """Read a file to its end: for good if a newer one is there, for now at the end of the run.
+        """Read a file to its end, if it is not known: for good if a newer one is there, for now at the end of the run.
 
         newer says that there is one already: its writer writes no more into this one.
         """
-        follow = self._steering.follow
+        ledger = self._ledger
+        verdict = Verdict(continues=True) if ledger.goes_on(item) else judge(ledger.view, item)
+        if verdict.known:
+            self._pass_over(item)
+        elif verdict.more_of or ledger.has_changed(item, verdict):
+            self._leave_the_rest(item, verdict)
+        else:
+            if verdict.continues:
+                ledger.move(item)
+                self._state = None  # it is kept with what the index knew at the end of the other
+            self._take_file(item, newer, verdict)
+
+    def _leave_the_rest(self, item: Rotated, verdict: Verdict) -> None:
+        """Say that a file has more than what was read of it, which cannot be put in its place in the sequence."""
+        self._finished[item.same] = item.size
+        self._known.add(item.same)
+        words = "has grown since it was read: what came later is not read"
+        if verdict.more_of and verdict.more_of != item.path:
+            words = f"goes on where {verdict.more_of} ends, which was read before: what came later is not read"
+        self._accounts.flaw(item.path, f"{item.path} {words}", f"secwatch sense read {self._ledger.directory} --again")
+
+    def _take_file(self, item: Rotated, newer: bool, verdict: Verdict) -> None:
+        ledger, follow = self._ledger, self._steering.follow
         started = time.monotonic()
         with ContinuingReader(
-            item.path, settings=self._sensor, key=self._ledger.key, state=self._state, waits=follow and not newer
+            item.path, settings=self._sensor, key=ledger.key, state=self._state, waits=follow and not newer
         ) as reader:
-            self._ledger.open(item, reader, self._state is None)
-            if self._ledger.lost:
-                self._flaw(self._ledger.directory, self._ledger.lost)
+            ledger.open(item, reader, self._state is None, verdict)
+            if ledger.lost:
+                self._accounts.flaw(ledger.directory, ledger.lost)
             stopped = self._read_on(item, reader)
             done = not stopped and (newer or follow)
             self._take(reader, reader.so_far())
             if not done:
+                self._not_done.add(item.same)
                 for output in reader.let_go():
                     self._take(reader, output)
             if not stopped or reader.at_end:
                 reader.finish()
             self._commit(item, reader, done=done)
-            self._state = reader.state
-            counters = self._ledger.counters(reader)
+            self._state, self._open = reader.state, (item, reader) if done else None
+            result = counted(item.path, ledger.added(reader), time.monotonic() - started)
         self._finished[item.same] = max(item.size, reader.progress[0])
-        self._note(counted(item.path, counters, time.monotonic() - started))
+        if not (result.packets or result.flows or any(result.events.values()) or result.malformed):
+            result = replace(result, result="known")
+        self._accounts.note(replace(result, replaced=ledger.replaced))
 
     def _read_on(self, item: Rotated, reader: ContinuingReader) -> bool:
         """Take the file as far as it goes. Return whether the run is to stop before its end."""
@@ -253,7 +268,7 @@ class _Follower:
             except Locked:
                 if not steering.follow or steering.stop():
                     raise
-                self._tell("waiting for another run that is writing")
+                self._accounts.tell("waiting for another run that is writing")
         self._pending = []
         self._committed = time.monotonic()
         if opened:
@@ -262,30 +277,9 @@ class _Follower:
     def _leave(self, item: Rotated, error: UnreadableInput) -> None:
         """Go on without a file that cannot be read, or has vanished since it was listed."""
         self._finished[item.same] = item.size
-        self._flaw(item.path, error.message)
+        self._accounts.flaw(item.path, error.message)
         # Whatever was taken of it since the last commit does not count: the next file begins with what was kept then.
-        self._pending, self._state = [], None
-
-    def _note(self, result: InputResult) -> None:
-        """Keep how a file went; after a thousand files only their sum."""
-        self._results.pop(result.path, None)
-        self._results[result.path] = result
-        if len(self._results) > 1000:
-            oldest = self._results.pop(next(iter(self._results)))
-            self._earlier = sum_of(self._earlier, oldest)
-
-    def _flaw(self, path: str, words: str) -> None:
-        """Keep, once, what could not be read; it is told at the end, and at once where that may be far away."""
-        if words not in self._told:
-            self._note(InputResult(path, "unreadable", words))
-            if self._steering.follow:
-                self._tell(words)
-            self._told.add(words)
-
-    def _tell(self, words: str) -> None:
-        if words not in self._told:
-            self._told.add(words)
-            self._steering.on_problem(words)
+        self._pending, self._state, self._open = [], None, None
 
     def _wait(self) -> None:
         until = time.monotonic() + POLL_SECONDS

@@ -14,7 +14,7 @@ from pathlib import Path
 from secwatch.core.errors import UnreadableInput
 from secwatch.sensor.content import KEYED, Content, tag_of
 from secwatch.sensor.pcapfile import CaptureFile, quick_identity
-from secwatch.store.lake import KnownContent
+from secwatch.store.lake import Holder, KnownContent
 
 _PIECE = 1 << 20
 
@@ -41,16 +41,38 @@ def is_one_of(path: str, identities: Collection[str], key: bytes) -> bool:
         return bool(older) and hashlib.file_digest(stream, "sha256").hexdigest() in older
 
 
+def suffices(holder: Holder, again: bool, flows_only: bool) -> bool:
+    """Return whether bytes that an input holds need not be read; for more than their flows they are, if they can be.
+
+    What has grown since is not replaced by what it was.
+    """
+    return not holder.whole or not (again or holder.flows_only > flows_only)
+
+
 def beginnings(path: str, content: Content, similar: Sequence[KnownContent]) -> Sequence[KnownContent]:
     """Return those of the inputs that the content begins with, or is."""
     older = [item.length for item in similar if not item.tag.startswith(KEYED)]
-    tags = {**content.prefixes, **{-length: tag for length, tag in _hashes(path, older).items()}}
+    tags = {
+        **content.prefixes,
+        content.length: content.tag,
+        **{-length: tag for length, tag in _hashes(path, older).items()},
+    }
     return [
         item
         for item in similar
         if item.length <= content.length
         and tags.get(item.length if item.tag.startswith(KEYED) else -item.length) == item.tag
     ]
+
+
+def content_of(path: str, key: bytes, lengths: Sequence[int]) -> Content:
+    """Return the content of a file with the tags of its beginnings of these lengths. Raise UnreadableInput."""
+    buffer = memoryview(bytearray(_PIECE))
+    with CaptureFile(path, key) as capture:
+        capture.expect(lengths)
+        while size := capture.read_into(buffer):
+            capture.tag(buffer[:size])
+        return capture.identity()[1]
 
 
 def _hashes(path: str, lengths: Sequence[int]) -> dict[int, str]:

@@ -20,7 +20,7 @@ from secwatch.detect.definition import Definition
 from secwatch.detect.recorded import Evaluator
 from secwatch.lake.write import Segment, Writer
 from secwatch.pipeline.conveyor import convey
-from secwatch.pipeline.identity import beginnings, hint_of, is_one_of
+from secwatch.pipeline.identity import beginnings, hint_of, is_one_of, suffices
 from secwatch.pipeline.retention import watch
 from secwatch.pipeline.tidy import tidy
 from secwatch.pipeline.turns import hold_lake
@@ -200,8 +200,9 @@ class _Reading:
         started = time.monotonic()
         lake, database = self.evaluator.lake, self.evaluator.database
         key = store.identity_key(database)
-        hint = hint_of(path)
-        if hint and not again and is_one_of(path, store.identities_by_hint(database, hint, self.flows_only), key):
+        hint, only = hint_of(path), self.flows_only
+        held = {item.identity for item in store.holders_by_hint(database, hint) if suffices(item, again, only)}
+        if is_one_of(path, held, key):
             return InputResult(path, "known", seconds=time.monotonic() - started)
         prepare(lake)
         with Writer(lake) as writer:
@@ -214,9 +215,10 @@ class _Reading:
             begun = beginnings(path, content, similar)
             grown = [item for item in begun if item.length < content.length]
             same = {item.id: item.flows_only for item in begun if item.length == content.length}
-            same.update(store.inputs_by_identity(database, identity))
-            # What was read for its flows only is read anew when more is wanted.
-            if not again and any(self.flows_only or not less for less in same.values()):
+            held_by = store.holders(database, identity, content.tag)
+            same.update({item.id: item.flows_only for item in held_by if item.whole})
+            known = not again and any(only or not less for less in same.values())
+            if known or any(suffices(item, again, only) for item in held_by):
                 writer.discard()
                 return InputResult(path, "known", seconds=time.monotonic() - started)
             times = (self.now(), counters.first_time, counters.last_time)
@@ -243,8 +245,7 @@ class _Reading:
         produced = [store.RecordedFile(**asdict(segment)) for segment in segments]
         last = max((segment.last_time for segment in segments), default=0)
         with database.atomic():
-            store.remove_inputs(database, replaced)
-            store.add_input(database, read, produced)
+            store.supersede(database, replaced, store.add_input(database, read, produced))
             return self.evaluator.record(outcome, last, read.read_at), outcome.problems
 
 

@@ -11,7 +11,7 @@ from sqlite_utils import Database
 
 from secwatch.core.escape import storable
 from secwatch.core.moments import to_text
-from secwatch.store.lake import ReadInput, RecordedFile, add_file
+from secwatch.store.lake import ReadInput, RecordedFile, add_file, keep_as_beginning
 
 
 @dataclass(frozen=True)
@@ -52,22 +52,50 @@ def snapshots(database: Database) -> frozenset[str]:
 
 def forget(database: Database, directory: str) -> None:
     """Forget the directory and the inputs that came from it. Call it inside a transaction."""
-    for number in recorded(database, directory).values():
-        database.execute("DELETE FROM inputs WHERE id = ?", [number[0]])
+    for part in recorded(database, directory).values():
+        database.execute("DELETE FROM inputs WHERE id = ?", [part.id])
     database.execute("DELETE FROM follows WHERE directory = ?", [directory])
 
 
-def recorded(database: Database, directory: str) -> Mapping[str, tuple[int, str, int]]:
-    """Return the inputs that came from files of the directory: number, quick identity and first time by path."""
+@dataclass(frozen=True)
+class Part:
+    """An input that came from a file of a directory; its quick identity is '' until it was read to the end of the file.
+
+    first_time is that of its packets (µs). carried is how many flows were open when it began: they came from the
+    files before it, and their rows, if they ended in this one, are among its own.
+    """
+
+    id: int
+    path: str
+    quick_identity: str
+    first_time: int
+    flows_only: bool
+    carried: int
+
+
+def recorded(database: Database, directory: str) -> Mapping[str, Part]:
+    """Return the inputs that came from files of the directory, by path, in the order of their packets."""
     rows = database.query(
-        "SELECT id, name, quick_identity, first_time FROM inputs WHERE directory = ? ORDER BY id", [directory]
+        "SELECT id, name, quick_identity, first_time, flows_only, carried FROM inputs WHERE directory = ? ORDER BY id",
+        [directory],
     )
-    return {row["name"]: (row["id"], row["quick_identity"], row["first_time"] or 0) for row in rows}
+    parts = {
+        row["name"]: Part(
+            row["id"],
+            row["name"],
+            row["quick_identity"],
+            row["first_time"] or 0,
+            bool(row["flows_only"]),
+            row["carried"],
+        )
+        for row in rows
+    }
+    return dict(sorted(parts.items(), key=lambda item: (item[1].first_time, item[1].id)))
 
 
-def mark(database: Database, input_id: int, directory: str) -> None:
-    """Say that an input came from a directory. Call it in the transaction that adds it."""
-    database.execute("UPDATE inputs SET directory = ? WHERE id = ?", [directory, input_id])
+def mark(database: Database, input_id: int, directory: str, carried: int) -> None:
+    """Say that an input came from a directory, with flows that were open. Call it in the transaction that adds it."""
+    database.execute("UPDATE inputs SET directory = ?, carried = ? WHERE id = ?", [directory, carried, input_id])
 
 
 @dataclass(frozen=True)
@@ -87,15 +115,25 @@ def member(database: Database, path: str) -> Member | None:
     return next((Member(row["directory"], not row["quick_identity"]) for row in rows), None)
 
 
-def counters(database: Database, input_id: int) -> Mapping[str, Any] | None:
-    """Return what was counted in an input, None if it is not recorded any more."""
-    rows = database.query("SELECT counters FROM inputs WHERE id = ?", [input_id])
+def counters(database: Database, follow: Follow) -> Mapping[str, Any] | None:
+    """Return what was counted in the input that was read last, None if it is not recorded any more.
+
+    Its number may have been given to another since: that one comes from elsewhere.
+    """
+    rows = database.query(
+        "SELECT counters FROM inputs WHERE id = ? AND directory = ?", [follow.input_id, follow.directory]
+    )
     return next((json.loads(row["counters"]) for row in rows), None)
 
 
 def extend(database: Database, input_id: int, read: ReadInput, produced: Sequence[RecordedFile]) -> None:
-    """Record that an input has grown: what it is now, and the files that came. Call it inside a transaction."""
+    """Record that an input has grown: what it is now, and the files that came. Call it inside a transaction.
+
+    What it was stays known as its beginning; it has been read for more than its flows if all of it was.
+    """
+    keep_as_beginning(database, input_id, input_id, but=read.identity)
     values = {
+        "name": read.name,
         "identity": read.identity,
         "quick_identity": read.quick_identity,
         "read_at": to_text(read.read_at),
@@ -107,5 +145,6 @@ def extend(database: Database, input_id: int, read: ReadInput, produced: Sequenc
         "content_tag": read.content_tag,
     }
     database.table("inputs").update(input_id, values)
+    database.execute("UPDATE inputs SET flows_only = max(flows_only, ?) WHERE id = ?", [int(read.flows_only), input_id])
     for item in produced:
         add_file(database, item, {0: (input_id, item.rows)})

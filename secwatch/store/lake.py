@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -59,16 +59,32 @@ class ReadInput:
 
 @dataclass(frozen=True)
 class KnownContent:
-    """An input by its content: number, length in bytes, tag, the time of its last packet (µs), how it was read.
+    """An input by its content: number, length in bytes, tag, the times of its packets (µs), how it was read.
 
-    The tag is a bare SHA-256 where an earlier version read the input.
+    The tag is a bare SHA-256 where an earlier version read the input. directory is '' for what was read alone.
     """
 
     id: int
     length: int
     tag: str
-    last_time: int | None
+    first_time: int
+    last_time: int
     flows_only: bool
+    directory: str
+
+
+@dataclass(frozen=True)
+class Holder:
+    """An input that holds the bytes of that identity: number, how it was read, the directory it is a part of or ''.
+
+    whole says that it holds nothing else; if not, it has grown since.
+    """
+
+    id: int
+    identity: str
+    flows_only: bool
+    directory: str
+    whole: bool
 
 
 def recorded_paths(database: Database) -> frozenset[str]:
@@ -121,31 +137,68 @@ def identity_key(database: Database) -> bytes:
     return bytes(row["key"])
 
 
-def inputs_by_identity(database: Database, identity: str) -> Mapping[int, bool]:
-    """Return the numbers of the inputs with these very bytes, and whether they were read for their flows only."""
-    rows = database.query("SELECT id, flows_only FROM inputs WHERE identity = ? ORDER BY id", [identity])
-    return {row["id"]: bool(row["flows_only"]) for row in rows}
+def holders(database: Database, identity: str, content_tag: str = "") -> Sequence[Holder]:
+    """Return the inputs with these very bytes, and those that grew out of them, or out of this content."""
+    return _as_holders(database.query(_HOLDERS, {"identity": identity, "tag": content_tag}))
 
 
-def identities_by_hint(database: Database, quick_identity: str, flows_only: bool) -> frozenset[str]:
-    """Return the identities of the inputs that gave this quick identity; those read for more than flows, or all."""
-    rows = database.query(
-        "SELECT identity FROM inputs WHERE quick_identity = ? AND flows_only <= ?", [quick_identity, int(flows_only)]
-    )
-    return frozenset(row["identity"] for row in rows)
+def _as_holders(rows: Iterable[Mapping[str, Any]]) -> Sequence[Holder]:
+    return [
+        Holder(row["id"], row["identity"], bool(row["flows_only"]), row["directory"], bool(row["whole"]))
+        for row in rows
+    ]
+
+
+_HOLDERS = """
+SELECT id, identity, flows_only, directory, 1 AS whole FROM inputs WHERE identity = :identity
+UNION SELECT i.id, b.identity, i.flows_only, i.directory, i.content_tag = b.content_tag
+FROM input_beginnings b JOIN inputs i ON i.id = b.input_id
+WHERE b.identity = :identity OR (b.content_tag = :tag AND :tag != '')
+ORDER BY 1
+"""
+
+
+def holders_by_hint(database: Database, quick_identity: str) -> Sequence[Holder]:
+    """Return the inputs that gave this quick identity or grew out of one that did; none for ''."""
+    return _as_holders(database.query(_HOLDERS_BY_HINT, {"hint": quick_identity}))
+
+
+_HOLDERS_BY_HINT = """
+SELECT id, identity, flows_only, directory, 1 AS whole FROM inputs WHERE quick_identity = :hint AND :hint != ''
+UNION SELECT i.id, b.identity, i.flows_only, i.directory, i.content_tag = b.content_tag
+FROM input_beginnings b JOIN inputs i ON i.id = b.input_id
+WHERE b.quick_identity = :hint AND :hint != ''
+ORDER BY 1
+"""
 
 
 def contents(database: Database, head: str) -> Sequence[KnownContent]:
     """Return the inputs whose content begins so, the shortest first; none for a content without a packet."""
     rows = database.query(
-        "SELECT id, content_length, content_tag, last_time, flows_only FROM inputs"
+        "SELECT id, content_length, content_tag, first_time, last_time, flows_only, directory FROM inputs"
         " WHERE content_head = ? AND content_head != '' AND last_time IS NOT NULL ORDER BY content_length, id",
         [head],
     )
     return [
-        KnownContent(row["id"], row["content_length"], row["content_tag"], row["last_time"], bool(row["flows_only"]))
+        KnownContent(
+            row["id"],
+            row["content_length"],
+            row["content_tag"],
+            row["first_time"],
+            row["last_time"],
+            bool(row["flows_only"]),
+            row["directory"],
+        )
         for row in rows
     ]
+
+
+def beginning_lengths(database: Database, head: str) -> frozenset[int]:
+    """Return how long the contents are that begin so, and out of which inputs have grown."""
+    rows = database.query(
+        "SELECT DISTINCT content_length FROM input_beginnings WHERE content_head = ? AND content_head != ''", [head]
+    )
+    return frozenset(row["content_length"] for row in rows)
 
 
 def inputs_between(database: Database, since: int, until: int) -> Sequence[tuple[str, str, str]]:
@@ -204,6 +257,33 @@ def remove_inputs(database: Database, numbers: Sequence[int]) -> None:
     """Forget inputs and their rows. Call it inside a transaction; the files go with the next clean-up."""
     for number in numbers:
         database.execute("DELETE FROM inputs WHERE id = ?", [number])
+
+
+def supersede(database: Database, numbers: Collection[int], successor: int) -> None:
+    """Forget inputs that another holds now: what they were stays known as its beginnings. Call it inside a transaction.
+
+    Add the successor first: the number of an input that is gone may be given again.
+    """
+    for number in sorted(set(numbers) - {successor}):
+        database.execute("UPDATE input_beginnings SET input_id = ? WHERE input_id = ?", [successor, number])
+        keep_as_beginning(database, number, successor)
+    remove_inputs(database, sorted(set(numbers) - {successor}))
+
+
+def keep_as_beginning(database: Database, number: int, successor: int, but: str = "") -> None:
+    """Keep what an input is now as a beginning of another, or of what itself will be, but for that identity.
+
+    Call it inside a transaction.
+    """
+    database.execute(
+        "INSERT INTO input_beginnings"
+        " (input_id, identity, quick_identity, content_head, content_length, content_tag)"
+        " SELECT ?, identity, quick_identity, content_head, content_length, content_tag FROM inputs i"
+        " WHERE id = ? AND content_tag != '' AND identity != ?"
+        " AND NOT EXISTS (SELECT 1 FROM inputs WHERE id = ? AND id != i.id AND identity = i.identity)"
+        " AND NOT EXISTS (SELECT 1 FROM input_beginnings WHERE input_id = ? AND identity = i.identity)",
+        [successor, number, but, successor, successor],
+    )
 
 
 def last_time(database: Database) -> int | None:

@@ -56,6 +56,13 @@ def follows(database: Database) -> None:
         database.execute(statement)
 
 
+@MIGRATIONS(name="0008_beginnings")
+def beginnings(database: Database) -> None:
+    """What an input was before it grew is still known; inputs say how many flows were open when they began."""
+    for statement in _BEGINNINGS.split(";\n"):
+        database.execute(statement)
+
+
 _BEGINNING = """
 CREATE TABLE organisations (
     code TEXT PRIMARY KEY,
@@ -250,4 +257,22 @@ CREATE TABLE follows (
     sha256 TEXT NOT NULL,
     open_flows INTEGER NOT NULL
 ) STRICT
+"""
+
+# Whoever grew, or stands in the place of others, holds what these columns tell of: the same as those of inputs.
+_BEGINNINGS = """
+ALTER TABLE inputs ADD COLUMN carried INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE input_beginnings (
+    id INTEGER PRIMARY KEY,
+    input_id INTEGER NOT NULL REFERENCES inputs (id) ON DELETE CASCADE,
+    identity TEXT NOT NULL,
+    quick_identity TEXT NOT NULL,
+    content_head TEXT NOT NULL,
+    content_length INTEGER NOT NULL,
+    content_tag TEXT NOT NULL
+) STRICT;
+CREATE INDEX input_beginnings_input ON input_beginnings (input_id);
+CREATE INDEX input_beginnings_identity ON input_beginnings (identity);
+CREATE INDEX input_beginnings_quick ON input_beginnings (quick_identity);
+CREATE INDEX input_beginnings_content ON input_beginnings (content_head, content_length)
 """

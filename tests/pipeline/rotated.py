@@ -11,8 +11,9 @@ from typing import Any
 from sqlite_utils import Database
 
 from secwatch.core.ownership import Ownership
-from secwatch.pipeline.follow import Steering, read_directory
-from secwatch.pipeline.read import ReadSummary
+from secwatch.pipeline.follow import read_directory
+from secwatch.pipeline.read import InputResult, ReadSummary, read_inputs
+from secwatch.pipeline.steering import Steering
 from secwatch.store.migrations import MIGRATIONS
 from secwatch.system.database import open_database
 from secwatch.system.paths import Place, workspace_at
@@ -94,10 +95,24 @@ class City:
             window_seconds=0.0 if follow else 60.0,
         )
 
-    def read(self, directory: Path, *, follow: bool = False, again: bool = False) -> ReadSummary:
+    def read(
+        self, directory: Path, *, follow: bool = False, again: bool = False, flows_only: bool = False
+    ) -> ReadSummary:
         """Read a directory."""
-        steering = self.steering(follow)
-        return read_directory(self.place, SETTINGS, self.database, Ownership(()), directory, steering, again=again)
+        where = (self.place, SETTINGS, self.database, Ownership(()), directory, self.steering(follow))
+        return read_directory(*where, again=again, flows_only=flows_only)
+
+    def read_file(self, path: Path, *, again: bool = False, flows_only: bool = False) -> InputResult:
+        """Read a file by itself."""
+        now = datetime(2026, 11, 23, tzinfo=UTC)
+        where = (self.place, SETTINGS, self.database, Ownership(()), [str(path)])
+        (result,) = read_inputs(*where, again=again, flows_only=flows_only, now=lambda: now).inputs
+        return result
+
+    def totals(self) -> tuple[int, int]:
+        """How many packets are in flows, and how many look-ups there are."""
+        flows, lookups = self.everything()
+        return sum(row[7] + row[9] for row in flows), len(lookups)
 
     def rows(self, table: str) -> list[tuple[Any, ...]]:
         """What the lake holds of a table, as far as it does not depend on where files end."""
