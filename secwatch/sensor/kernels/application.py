@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from secwatch.sensor.kernels.collecting import begin, frame_side, open_session
+from secwatch.sensor.kernels.collecting import begin, open_session
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.conversation import take_datagram
 from secwatch.sensor.kernels.dns import plausible
@@ -15,6 +15,7 @@ from secwatch.sensor.kernels.queries import take_query
 from secwatch.sensor.kernels.reads import Bytes, byte, signed
 from secwatch.sensor.kernels.records import CLIENT_HELLO_SEEN, COLLECTING, GAP, SERVER_HELLO_SEEN
 from secwatch.sensor.kernels.sequence import NEXT
+from secwatch.sensor.kernels.sides import frame_side
 from secwatch.sensor.kernels.state import (
     MALFORMED_DNS,
     NO_SERVICE,
@@ -116,7 +117,7 @@ def _begin_hello(state: SensorState, data: Bytes, number: int, packet: Record, f
     client = not seen & CLIENT_HELLO_SEEN and is_hello(data, start, end, CLIENT_HELLO)
     if client or (not seen & SERVER_HELLO_SEEN and is_hello(data, start, end, SERVER_HELLO)):
         flow["service"] = SERVICE_TLS
-        frame_side(state, number, signed(packet["sequence"]), from_source)
+        frame_side(state, number, signed(packet["sequence"]), from_source, False)
 
 
 @part
@@ -155,5 +156,5 @@ def _find_service(
     if flow["service"] == SERVICE_SSH:
         open_session(state, packet, number)
     if flow["service"] != SERVICE_DNS or first:
-        frame_side(state, number, sequence, from_source)
+        frame_side(state, number, sequence, from_source, False)
     return True

@@ -10,14 +10,20 @@ import numpy as np
 
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.conversation import take_message
+from secwatch.sensor.kernels.framing import frame_next
 from secwatch.sensor.kernels.history import difference
-from secwatch.sensor.kernels.messages import FIRST_BYTES, frame, next_phase, recognise
+from secwatch.sensor.kernels.http_framing import find_head
+from secwatch.sensor.kernels.messages import FIRST_BYTES, next_phase, recognise
 from secwatch.sensor.kernels.reads import Bytes, signed
-from secwatch.sensor.kernels.records import COLLECTING, FRAMED, PHASE
+from secwatch.sensor.kernels.records import COLLECTING, PHASE
+from secwatch.sensor.kernels.sides import frame_side, kind_of, lose_side, phase_of
 from secwatch.sensor.kernels.slots import add, base_of, capacity_of, collect, release, shift
 from secwatch.sensor.kernels.state import (
+    HTTP_BODY,
+    MALFORMED_CHUNKS,
     MOST_PIPELINED,
     NO_SERVICE,
+    SERVICE_HTTP,
     SERVICE_SSH,
     SERVICE_TLS,
     Record,
@@ -25,36 +31,11 @@ from secwatch.sensor.kernels.state import (
 )
 from secwatch.sensor.kernels.transactions import finish_cut, finish_waiting, take
 
-_FARTHEST = 1 << 27  # bytes that the next message can lie ahead: more is not believed
-
-
-@part
-def phase_of(flow: Record) -> int:
-    """Return the stage of the flow's conversation, 0 to 3."""
-    return (signed(flow["seen"]) // PHASE) & 3
-
-
-@part
-def frame_side(state: SensorState, number: int, sequence: int, from_source: bool) -> None:
-    """Let the next message of the side begin at `sequence`."""
-    side = 1 if from_source else 2
-    state.streams[np.uint64(number), np.uint64(side - 1)]["message"] = np.uint32(sequence & 0xFFFFFFFF)
-    flow = state.flows[np.uint64(number)]
-    flow["seen"] = signed(flow["seen"]) | (FRAMED * side)
-
-
-@part
-def lose_side(state: SensorState, number: int, from_source: bool) -> None:
-    """Forget where the next message of the side begins."""
-    flow = state.flows[np.uint64(number)]
-    flow["seen"] = signed(flow["seen"]) & ~(FRAMED * (1 if from_source else 2))
-
 
 @part
 def begin(state: SensorState, data: Bytes, number: int, packet: Record, from_source: bool, sequence: int) -> None:
     """Begin to put together the message at `sequence`, at or before this segment, and add the segment."""
-    flow = state.flows[np.uint64(number)]
-    service = signed(flow["service"])
+    service = kind_of(state.flows[np.uint64(number)], from_source)
     place = take(
         state, number, signed(packet["time"]), from_source, service == SERVICE_TLS and _server_side(state, number)
     )
@@ -86,17 +67,20 @@ def collect_segment(state: SensorState, data: Bytes, number: int, packet: Record
         if slot["kind"] == NO_SERVICE and not _recognise_slot(state, packet, place):
             return False
         length = signed(slot["length"])
-        size, wanted = signed(0), signed(1)
+        size, wanted, inside = signed(0), signed(1), False
         if length > 0:
-            size, wanted = _frame_slot(state, place)
+            size, wanted, inside = _frame_slot(state, place)
         if size < 0:
+            kind = signed(slot["kind"])
             _salvage(state, number, place)
             release(state, place)
             lose_side(state, number, from_source)
+            if kind == HTTP_BODY:
+                _find_next(state, data, number, packet, from_source)
             return True
         if size == 0 or wanted > length:
-            return _give_up(state, number, packet, place, size)
-        frame_side(state, number, signed(slot["sequence"]) + size, from_source)
+            return _give_up(state, number, packet, place, size, inside)
+        frame_side(state, number, signed(slot["sequence"]) + size, from_source, inside)
         behind = length <= position + end - start  # whatever follows is in this segment
         if _take_from_slot(state, number, place, size, wanted, behind and size >= position):
             return True
@@ -104,13 +88,23 @@ def collect_segment(state: SensorState, data: Bytes, number: int, packet: Record
 
 
 @part
-def _frame_slot(state: SensorState, place: int) -> tuple[int, int]:
-    """Return (length, wanted) of the message at the beginning of the slot."""
+def _find_next(state: SensorState, data: Bytes, number: int, packet: Record, from_source: bool) -> None:
+    """Where no chunk is, let what looks like a message in the segment be the next one of the side."""
+    state.causes[MALFORMED_CHUNKS] += 1
+    start = signed(packet["payload_start"])
+    found = find_head(data, start, signed(packet["payload_end"]))
+    if found >= 0:
+        frame_side(state, number, signed(packet["sequence"]) + found - start, from_source, False)
+
+
+@part
+def _frame_slot(state: SensorState, place: int) -> tuple[int, int, bool]:
+    """Return (length, wanted, inside) of the message at the beginning of the slot."""
     slot = state.slots[np.uint64(place)]
-    flow = state.flows[np.uint64(slot["flow"])]
+    number, from_source = signed(slot["flow"]), slot["from_source"] == 1
     base = base_of(state, place)
     stop = base + signed(slot["length"])
-    return frame(signed(slot["kind"]), state.slot_data, base, stop, slot["from_source"] == 1, phase_of(flow))
+    return frame_next(state, number, signed(slot["kind"]), state.slot_data, base, stop, from_source)
 
 
 @part
@@ -139,11 +133,13 @@ def _take_from_slot(state: SensorState, number: int, place: int, size: int, want
         release(state, place)
         return True
     shift(state, place, size)
+    if service == SERVICE_HTTP or service == HTTP_BODY:
+        slot["kind"] = kind_of(state.flows[np.uint64(number)], from_source)
     return False
 
 
 @part
-def _give_up(state: SensorState, number: int, packet: Record, place: int, size: int) -> bool:
+def _give_up(state: SensorState, number: int, packet: Record, place: int, size: int, inside: bool) -> bool:
     """Go on waiting, or, when the rest will not come or not fit, take what is there.
 
     Return whether it was given up because of a hole: then the segment may begin anew.
@@ -164,7 +160,7 @@ def _give_up(state: SensorState, number: int, packet: Record, place: int, size: 
     if signed(state.flows[np.uint64(number)]["seen"]) & (COLLECTING * (1 if from_source else 2)):
         finish_cut(state, place)
     if size > 0:
-        frame_side(state, number, sequence + size, from_source)
+        frame_side(state, number, sequence + size, from_source, inside)
     else:
         lose_side(state, number, from_source)
     return hopeless
@@ -178,10 +174,11 @@ def _salvage(state: SensorState, number: int, place: int) -> None:
     service = signed(slot["kind"])
     if service == SERVICE_TLS:
         return
+    if service == HTTP_BODY:
+        service = signed(SERVICE_HTTP)
     from_source = slot["from_source"] == 1
     time = signed(slot["time"])
     base = base_of(state, place)
-    phase = phase_of(flow)
     for index in range(signed(slot["islands"])):
         offset = base + signed(state.islands[np.uint64(place), np.uint64(index), 0])
         stop = base + signed(state.islands[np.uint64(place), np.uint64(index), 1])
@@ -191,7 +188,7 @@ def _salvage(state: SensorState, number: int, place: int) -> None:
             flow["service"] = service
             slot["kind"] = service
         while offset < stop:
-            size, wanted = frame(service, state.slot_data, offset, stop, from_source, phase)
+            size, wanted, _ = frame_next(state, number, service, state.slot_data, offset, stop, from_source)
             if size <= 0 or offset + wanted > stop:
                 break
             take_message(state, number, service, state.slot_data, offset, offset + wanted, time, from_source, -1, False)

@@ -8,12 +8,13 @@ from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.http import is_response
 from secwatch.sensor.kernels.messages import role, role_datagram
 from secwatch.sensor.kernels.queries import take_query
-from secwatch.sensor.kernels.reads import Bytes, big16, signed
+from secwatch.sensor.kernels.reads import Bytes, big16, byte, signed
 from secwatch.sensor.kernels.records import CLIENT_HELLO_SEEN, SERVER_HELLO_SEEN
 from secwatch.sensor.kernels.roles import ALONE, COUNTED, IGNORE, REQUEST, RESPONSE
 from secwatch.sensor.kernels.slots import base_of, fill, release, stop_collecting
 from secwatch.sensor.kernels.ssh import note_packet, note_size, session_of
 from secwatch.sensor.kernels.state import (
+    HTTP_BODY,
     MALFORMED_DNS,
     MESSAGES_CUT,
     SERVICE_DNS,
@@ -65,6 +66,9 @@ def take_message(
             note_packet(state, session, data, start, end, from_source)
         _free(state, place)
         return True
+    if service == HTTP_BODY or (service == SERVICE_HTTP and byte(data, start) < 32):
+        _free(state, place)  # chunks, or empty lines
+        return False
     if service == SERVICE_HTTP:
         if is_response(data, start, end):
             answer_http(state, number, data, start, end, time, from_source)

@@ -1,11 +1,11 @@
-"""HTTP/1.x: heads and the beginning of bodies, of requests and responses."""
+"""HTTP/1.x: what begins a request or a response, and the texts of both."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from secwatch.sensor.kernels.compiler import part
-from secwatch.sensor.kernels.http_headers import CHUNKED, content_length, is_header, line_end, put_headers
+from secwatch.sensor.kernels.http_headers import content_length, is_header, line_end, put_headers
 from secwatch.sensor.kernels.reads import Bytes, big32, byte
 from secwatch.sensor.kernels.rows import set_text
 from secwatch.sensor.kernels.state import ARENA, SensorState
@@ -82,55 +82,6 @@ def begins_head(data: Bytes, start: int, end: int) -> bool:
     if first < 67 or first > 85:  # C to U: the first letters of methods and HTTP
         return False
     return is_request(data, start, end) or is_response(data, start, end)
-
-
-@part
-def frame_http(data: Bytes, start: int, end: int) -> tuple[int, int]:
-    """Return (length, wanted) of the message at `start`: its head, and the beginning of its body.
-
-    Of a body whose length is not stated only what has come with the head, or the first chunk, counts.
-    """
-    if not begins_head(data, start, end):
-        begun = end - start < 12 and byte(data, start) >= 67 and byte(data, start) <= 85
-        return (0, 12) if begun else (-1, 0)
-    stop = head_end(data, start, min(end, start + HEAD_BYTES))
-    if stop < 0:
-        if end - start >= HEAD_BYTES:
-            return HEAD_BYTES, HEAD_BYTES
-        return 0, end - start + 1
-    head = stop - start
-    length = content_length(data, start, stop)
-    answers = is_response(data, start, end)
-    if answers:
-        code = status(data, start)
-        if code < 200 or code == 204 or code == 304:
-            return head, head
-    if length == CHUNKED:
-        line = line_end(data, stop, min(end, stop + 32))
-        if line == end and end - stop < 32:
-            return 0, end - start + 1
-        length = line + 1 - stop + _hexadecimal(data, stop, line)
-        kept = min(length, BODY_BYTES, HEAD_BYTES - head)
-        return head + kept, head + kept
-    if length < 0:
-        kept = min(end - stop, BODY_BYTES, HEAD_BYTES - head) if answers else 0
-        return head + kept, head + kept
-    return head + length, head + min(length, BODY_BYTES, HEAD_BYTES - head)
-
-
-@part
-def _hexadecimal(data: Bytes, start: int, end: int) -> int:
-    """Return the hexadecimal number at `start`, seven digits at most."""
-    number = 0
-    for offset in range(start, min(end, start + 7)):
-        value = byte(data, offset) | 32
-        if value >= 48 and value <= 57:
-            number = number * 16 + value - 48
-        elif value >= 97 and value <= 102:
-            number = number * 16 + value - 87
-        else:
-            break
-    return number
 
 
 @part

@@ -6,13 +6,13 @@ message at `start` is, and how many of its first bytes the parser wants: (length
 n bytes must be there to know; (-1, 0) if it is not the protocol (any more). `role_…`: what the
 message is, and the number that pairs it with its counterpart. `phase_…`, where a conversation has
 stages: the stage after this message. Datagrams need `recognise_…` and `role_…` alone. DNS, TLS and
-HTTP, whose rows kernels write, are at home in `conversation`.
+HTTP, whose rows kernels write, are at home in `conversation`, and how long HTTP's are in `framing`.
 """
 
 from __future__ import annotations
 
 from secwatch.sensor.kernels.compiler import part
-from secwatch.sensor.kernels.http import begins_head, frame_http
+from secwatch.sensor.kernels.http import begins_head
 from secwatch.sensor.kernels.internet_services import (
     frame_internet,
     is_internet,
@@ -22,7 +22,7 @@ from secwatch.sensor.kernels.internet_services import (
     role_internet,
     role_internet_datagram,
 )
-from secwatch.sensor.kernels.reads import Bytes, big16
+from secwatch.sensor.kernels.reads import Bytes, big16, byte
 from secwatch.sensor.kernels.ssh import ends_plain, frame_ssh, recognise_ssh
 from secwatch.sensor.kernels.state import (
     NO_SERVICE,
@@ -49,7 +49,7 @@ FIRST_BYTES = 11  # of a side that must be there to tell its service: as many as
 @part
 def recognise(data: Bytes, start: int, end: int, source_port: int, destination_port: int) -> int:
     """Return the service whose messages the first payload bytes of a side are, NO_SERVICE if that is not clear."""
-    if begins_head(data, start, end):
+    if begins_head(data, start, end) or _begins_later(data, start, end):
         return SERVICE_HTTP
     if is_hello(data, start, end, CLIENT_HELLO) or is_hello(data, start, end, SERVER_HELLO):
         return SERVICE_TLS
@@ -62,10 +62,17 @@ def recognise(data: Bytes, start: int, end: int, source_port: int, destination_p
 
 
 @part
+def _begins_later(data: Bytes, start: int, end: int) -> bool:
+    """Return whether a head of HTTP begins behind empty lines, which servers step over."""
+    offset = start
+    while offset < end and (byte(data, offset) == 13 or byte(data, offset) == 10):
+        offset += 1
+    return offset > start and begins_head(data, offset, end)
+
+
+@part
 def frame(service: int, data: Bytes, start: int, end: int, from_source: bool, phase: int) -> tuple[int, int]:
-    """Return (length, wanted) of the message at `start`; see above."""
-    if service == SERVICE_HTTP:
-        return frame_http(data, start, end)
+    """Return (length, wanted) of the message at `start`, of any service but HTTP; see above."""
     if service == SERVICE_TLS:
         if is_hello(data, start, end, CLIENT_HELLO):
             return frame_client(data, start, end)

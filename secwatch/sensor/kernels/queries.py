@@ -7,9 +7,9 @@ import numpy as np
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.dns import dns_row, question_end
 from secwatch.sensor.kernels.reads import Bytes, big16, signed
-from secwatch.sensor.kernels.slots import base_of, fill, release
+from secwatch.sensor.kernels.slots import base_of, fill, find_request, release
 from secwatch.sensor.kernels.state import EVENTS, SERVICE_DNS, SensorState
-from secwatch.sensor.kernels.transactions import find_request, take
+from secwatch.sensor.kernels.transactions import take
 
 
 @part

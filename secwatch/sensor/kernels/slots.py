@@ -230,3 +230,15 @@ def shift(state: SensorState, place: int, size: int) -> None:
         state.slot_data[np.uint64(base + offset)] = state.slot_data[np.uint64(base + offset + size)]
     slot["length"] = signed(slot["length"]) - size
     slot["sequence"] = np.uint32((signed(slot["sequence"]) + size) & 0xFFFFFFFF)
+
+
+@part
+def find_request(state: SensorState, number: int, kind: int, key: int, from_source: bool) -> int:
+    """Return the oldest slot of this kind and key whose message the other side sent, -1 if there is none."""
+    place = signed(state.flows[np.uint64(number)]["waiting_head"])
+    while place >= 0:
+        slot = state.slots[np.uint64(place)]
+        if slot["kind"] == kind and slot["number"] == key and (slot["from_source"] == 1) != from_source:
+            return place
+        place = signed(slot["next"])
+    return place

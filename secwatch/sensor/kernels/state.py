@@ -72,6 +72,7 @@ EVENT_CAUSES = (  # the packet counts, its contents do not
     "malformed_tls",
     "truncated_client_hello",
     "truncated_http_head",
+    "malformed_chunks",  # of a body of HTTP: what stands behind is read again from what looks like the next message on
     "messages_cut",  # only the beginning of a message was there: a gap, or the capture kept no more
     "messages_skipped",  # of one flow beyond MOST_MESSAGES
     "pipelined_skipped",  # requests or messages of one segment beyond MOST_PIPELINED
@@ -106,6 +107,7 @@ CAUSES = ("", *PACKET_CAUSES, *EVENT_CAUSES)
     MALFORMED_TLS,
     TRUNCATED_CLIENT_HELLO,
     TRUNCATED_HTTP_HEAD,
+    MALFORMED_CHUNKS,
     MESSAGES_CUT,
     MESSAGES_SKIPPED,
     PIPELINED_SKIPPED,
@@ -144,6 +146,7 @@ NO_SERVICE, SERVICE_DNS, SERVICE_TLS, SERVICE_HTTP, SERVICE_SSH, SERVICE_FTP, SE
     SERVICE_ICMP,
     SERVICE_ARP,
 ) = range(8, 17)
+HTTP_BODY = 255  # what a side sends next, in place of a service: chunks of the body of an HTTP message
 TUNNELS = ("", "gre", "erspan", "ip-in-ip", "vxlan", "geneve", "pppoe", "mpls")
 NO_TUNNEL, GRE, ERSPAN, IP_IN_IP, VXLAN, GENEVE, PPPOE, MPLS = range(8)
 MOST_TUNNELS = 4  # one inside another

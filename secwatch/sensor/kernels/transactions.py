@@ -9,16 +9,19 @@ import numpy as np
 
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.dns import dns_row
+from secwatch.sensor.kernels.framing import go_on_behind
 from secwatch.sensor.kernels.http import is_response, request_texts, response_texts, status
 from secwatch.sensor.kernels.messages import LEAST_BYTES, role
 from secwatch.sensor.kernels.reads import Bytes, signed
 from secwatch.sensor.kernels.records import COLLECTING, REQUEST_TEXT, RESPONSE_TEXT
 from secwatch.sensor.kernels.roles import IGNORE, REQUEST, RESPONSE
 from secwatch.sensor.kernels.rows import new_row, set_span
-from secwatch.sensor.kernels.slots import base_of, link, release, small_slots, stop_collecting
+from secwatch.sensor.kernels.sides import lose_side
+from secwatch.sensor.kernels.slots import base_of, find_request, link, release, small_slots, stop_collecting
 from secwatch.sensor.kernels.state import (
     FREE_LARGE,
     FREE_SLOT,
+    HTTP_BODY,
     MALFORMED_DNS,
     MALFORMED_TLS,
     MESSAGES_CUT,
@@ -42,18 +45,6 @@ from secwatch.sensor.kernels.state import (
 )
 from secwatch.sensor.kernels.tls import CLIENT_HELLO, SERVER_HELLO, client_hello, is_hello
 from secwatch.sensor.kernels.tls_server import server_texts
-
-
-@part
-def find_request(state: SensorState, number: int, kind: int, key: int, from_source: bool) -> int:
-    """Return the oldest slot of this kind and key whose message the other side sent, -1 if there is none."""
-    place = signed(state.flows[np.uint64(number)]["waiting_head"])
-    while place >= 0:
-        slot = state.slots[np.uint64(place)]
-        if slot["kind"] == kind and slot["number"] == key and (slot["from_source"] == 1) != from_source:
-            return place
-        place = signed(slot["next"])
-    return place
 
 
 @part
@@ -82,6 +73,8 @@ def _request_row(state: SensorState, place: int) -> int:
         elif not whole:
             state.causes[MALFORMED_TLS] += 1
     elif kind == SERVICE_HTTP:
+        if unfinished:
+            go_on_behind(state, place)
         row = new_row(state, flow, kind, slot["time"], client_is_source)
         if not request_texts(state, row, state.slot_data, start, end):
             state.causes[TRUNCATED_HTTP_HEAD] += 1
@@ -187,8 +180,10 @@ def finish_slot(state: SensorState, place: int) -> None:
     """Write what is in the slot, as far as it came, and free it."""
     slot = state.slots[np.uint64(place)]
     kind = signed(slot["kind"])
-    if slot["collecting"] == 1 and slot["length"] == 0:
-        release(state, place)  # only what stood behind a hole
+    if slot["collecting"] == 1 and (slot["length"] == 0 or kind == HTTP_BODY):
+        if kind == HTTP_BODY:
+            lose_side(state, signed(slot["flow"]), slot["from_source"] == 1)
+        release(state, place)  # only what stood behind a hole, or what is no message
         return
     if slot["collecting"] == 0 or kind == NO_SERVICE or kind == SERVICE_DNS:
         _request_row(state, place)
@@ -201,6 +196,7 @@ def finish_slot(state: SensorState, place: int) -> None:
     if kind == SERVICE_TLS and is_hello(state.slot_data, start, end, SERVER_HELLO):
         answer_tls(state, number, state.slot_data, start, end, time, from_source)
     elif kind == SERVICE_HTTP and is_response(state.slot_data, start, end):
+        go_on_behind(state, place)
         answer_http(state, number, state.slot_data, start, end, time, from_source)
     elif kind == SERVICE_TLS or kind == SERVICE_HTTP:
         _request_row(state, place)
@@ -224,7 +220,9 @@ def finish_cut(state: SensorState, place: int) -> None:
     start = base_of(state, place)
     end = start + signed(slot["length"])
     slot["number"] = 0
-    if kind == SERVICE_HTTP:
+    if kind == HTTP_BODY:
+        waits = False
+    elif kind == SERVICE_HTTP:
         waits = end > start and not is_response(state.slot_data, start, end)
     elif kind == SERVICE_TLS:
         waits = is_hello(state.slot_data, start, end, CLIENT_HELLO)
