@@ -29,7 +29,7 @@ from secwatch.sensor.kernels.state import (
     SensorState,
 )
 from secwatch.sensor.kernels.streams import read_stream
-from secwatch.sensor.kernels.tls import CLIENT_HELLO, SERVER_HELLO, is_hello
+from secwatch.sensor.kernels.tls_records import CLIENT_HELLO, SERVER_HELLO, is_hello
 
 _MOST_DATAGRAMS = 4  # of a flow that are looked into for its service
 _MOST_GUESSES = 12  # packets of a flow among which its service is looked for by other than HTTP, TLS and DNS

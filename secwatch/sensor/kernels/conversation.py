@@ -11,7 +11,7 @@ from secwatch.sensor.kernels.queries import take_query
 from secwatch.sensor.kernels.reads import Bytes, big16, byte, signed
 from secwatch.sensor.kernels.records import CLIENT_HELLO_SEEN, SERVER_HELLO_SEEN
 from secwatch.sensor.kernels.roles import ALONE, COUNTED, IGNORE, REQUEST, RESPONSE
-from secwatch.sensor.kernels.slots import base_of, fill, release, stop_collecting
+from secwatch.sensor.kernels.slots import fill, release, stop_collecting
 from secwatch.sensor.kernels.ssh import note_packet, note_size, session_of
 from secwatch.sensor.kernels.state import (
     HTTP_BODY,
@@ -25,7 +25,7 @@ from secwatch.sensor.kernels.state import (
     TRUNCATED_DNS,
     SensorState,
 )
-from secwatch.sensor.kernels.tls import CLIENT_HELLO, is_hello, join_records
+from secwatch.sensor.kernels.tls_records import CLIENT_HELLO, is_hello
 from secwatch.sensor.kernels.transactions import (
     answer_http,
     answer_message,
@@ -153,8 +153,8 @@ def _wait(
     from_source: bool,
     place: int,
     cut: bool,
-) -> int:
-    """Let the message wait for its answer. Return its slot."""
+) -> None:
+    """Let the message wait for its answer."""
     if place < 0:
         place = take(state, number, time, from_source, False)
         fill(state, place, data, start, end)
@@ -165,7 +165,6 @@ def _wait(
     slot["kind"] = service
     slot["number"] = key
     slot["cut"] = 1 if cut else 0
-    return place
 
 
 @part
@@ -197,10 +196,7 @@ def _tls(
     flow = state.flows[np.uint64(number)]
     if is_hello(data, start, end, CLIENT_HELLO):
         flow["seen"] = signed(flow["seen"]) | CLIENT_HELLO_SEEN
-        place = _wait(state, number, SERVICE_TLS, 0, data, start, end, time, from_source, place, cut)
-        slot = state.slots[np.uint64(place)]
-        base = base_of(state, place)
-        slot["length"] = join_records(state.slot_data, base, base + signed(slot["length"])) - base
+        _wait(state, number, SERVICE_TLS, 0, data, start, end, time, from_source, place, cut)
         return
     flow["seen"] = signed(flow["seen"]) | CLIENT_HELLO_SEEN | SERVER_HELLO_SEEN
     answer_tls(state, number, data, start, end, time, from_source)

@@ -32,7 +32,7 @@ from secwatch.sensor.kernels.state import (
     SERVICE_TLS,
     SLOT_BYTES,
 )
-from secwatch.sensor.kernels.tls import CLIENT_HELLO, SERVER_HELLO, is_hello
+from secwatch.sensor.kernels.tls_records import CLIENT_HELLO, SERVER_HELLO, is_hello
 from secwatch.sensor.kernels.tls_server import frame_client, frame_server
 from secwatch.sensor.kernels.windows_services import (
     frame_windows,

@@ -16,22 +16,8 @@ from secwatch.sensor.kernels.state import ARENA, SensorState
 from secwatch.sensor.kernels.text import put, put_decimal, put_escaped, put_hex16, put_hex_digit
 
 NAME_TEXT, PROTOCOLS_TEXT, JA3_TEXT, JA4_TEXT, JA3S_TEXT, ALPN_TEXT, CERTIFICATE_TEXT = range(7)
-CLIENT_HELLO, SERVER_HELLO = 1, 2
 _MOST_NUMBERS = 256  # of one list of a hello; real ones have fewer than 100
 _CIPHERS, _EXTENSIONS, _GROUPS, _SIGNATURES = range(4)
-
-
-@part
-def is_hello(data: Bytes, start: int, end: int, kind: int) -> bool:
-    """Return whether a TLS record with a hello of this kind begins at `start`."""
-    if end - start < 11:
-        return False
-    if byte(data, start) != 0x16 or byte(data, start + 1) != 3 or byte(data, start + 2) > 4:
-        return False
-    length = big16(data, start + 3)
-    if byte(data, start + 5) != kind or length < 42 or length > 16384 + 2048:
-        return False
-    return byte(data, start + 6) == 0 and byte(data, start + 9) == 3
 
 
 @part
@@ -273,21 +259,3 @@ def _put_ja4_head(arena: Bytes, place: int, version: int, has_name: bool, cipher
     place = _put_version(arena, put(arena, place, 116), version)
     place = put(arena, place, 100 if has_name else 105)
     return _put_two(arena, _put_two(arena, place, ciphers), extensions)
-
-
-@part
-def join_records(data: Bytes, start: int, end: int) -> int:
-    """Move the fragments of a hello over several records together, in place, behind the first header.
-
-    Return the new end of data[start:end].
-    """
-    place = start + 5 + big16(data, start + 3)
-    offset = place
-    while offset + 5 <= end:
-        length = big16(data, offset + 3)
-        offset += 5
-        for _ in range(min(length, end - offset)):
-            data[np.uint64(place)] = data[np.uint64(offset)]
-            place += 1
-            offset += 1
-    return min(place, end)

@@ -14,6 +14,7 @@ from secwatch.sensor.kernels.rows import set_text
 from secwatch.sensor.kernels.state import ARENA, LARGE_BYTES, SLOT_BYTES, SensorState
 from secwatch.sensor.kernels.text import put, put_decimal, put_escaped
 from secwatch.sensor.kernels.tls import ALPN_TEXT, CERTIFICATE_TEXT, JA3S_TEXT
+from secwatch.sensor.kernels.tls_records import NOT_THERE, hello_byte
 
 _CERTIFICATE = 11
 _RECORD = 5  # bytes of a record header
@@ -24,7 +25,13 @@ _LARGEST_HELLO = 1 << 16
 @part
 def frame_client(data: Bytes, start: int, end: int) -> tuple[int, int]:
     """Return (length, wanted) of the records of the ClientHello at `start`, whose first header is there."""
-    size = 4 + (byte(data, start + 6) << 16 | byte(data, start + 7) << 8 | byte(data, start + 8))
+    size = signed(0)
+    for index in range(1, 4):
+        value = hello_byte(data, start, end, index)
+        if value < 0:
+            return (0, end - start + 1) if value == NOT_THERE else (-1, 0)
+        size = size << 8 | value
+    size += 4
     if size > _LARGEST_HELLO:
         return -1, 0
     got = 0

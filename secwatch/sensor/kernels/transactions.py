@@ -43,7 +43,8 @@ from secwatch.sensor.kernels.state import (
     Record,
     SensorState,
 )
-from secwatch.sensor.kernels.tls import CLIENT_HELLO, SERVER_HELLO, client_hello, is_hello
+from secwatch.sensor.kernels.tls import client_hello
+from secwatch.sensor.kernels.tls_records import CLIENT_HELLO, SERVER_HELLO, is_hello, join_records
 from secwatch.sensor.kernels.tls_server import server_texts
 
 
@@ -67,7 +68,7 @@ def _request_row(state: SensorState, place: int) -> int:
             state.causes[MALFORMED_DNS] += 1
     elif kind == SERVICE_TLS:
         row = new_row(state, flow, kind, slot["time"], client_is_source)
-        whole = client_hello(state, row, state.slot_data, start, end)
+        whole = client_hello(state, row, state.slot_data, start, join_records(state.slot_data, start, end))
         if cut:
             state.causes[TRUNCATED_CLIENT_HELLO] += 1
         elif not whole:
