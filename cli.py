@@ -90,8 +90,9 @@ def cli(
     14 program missing or too old, 15 verification or drill failed, 16 refused by a guard,
     130 interrupted, 143 terminated.
     """
-    from secwatch.commands.application import Application
+    from secwatch.commands.application import Application, refuse_empty
 
+    refuse_empty(context)
     context.obj = Application(workspace, configuration, language, quiet=quiet, verbose=verbose, debug=debug)
     if context.invoked_subcommand is None:
         click.echo(context.get_help())

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from secwatch.core.errors import UsageProblem
 from secwatch.core.model import Language, Organisation
 from secwatch.core.ownership import Ownership
 from secwatch.system import console
@@ -115,7 +116,32 @@ class Application:
         return candidate if candidate.is_absolute() else self.place.configuration / candidate
 
 
-pass_application = click.make_pass_decorator(Application)
+_pass_application = click.make_pass_decorator(Application)
+_PATHS = frozenset({"DIR", "FILE", "PATH"})  # how options that take one say so
+
+
+def pass_application(function: Function) -> Function:
+    """Give a command the application; refuse, for every command alike, arguments and paths that are empty."""
+    passing = _pass_application(function)
+
+    @wraps(function)
+    def wrapper(*arguments: Any, **rest: Any) -> Any:
+        refuse_empty(click.get_current_context())
+        return passing(*arguments, **rest)
+
+    return wrapper  # type: ignore[return-value]
+
+
+def refuse_empty(context: click.Context) -> None:
+    """Raise UsageProblem for an empty argument or path: a variable that was not set, not the current directory."""
+    for parameter in context.command.params:
+        named = isinstance(parameter, click.Option)
+        if named and parameter.metavar not in _PATHS:
+            continue
+        value = context.params.get(parameter.name or "")
+        if "" in (value if isinstance(value, tuple) else (value,)):
+            name = parameter.opts[-1] if named else parameter.make_metavar(context)
+            raise UsageProblem(f"{name} is empty", f"{context.command_path} --help")
 
 
 def output_options(function: Function) -> Function:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,6 +162,9 @@ def nothing_left(sources: Sources, wish: Wish) -> UnreadableInput:
     if sources.gone:
         more = f" and {len(sources.gone) - 1} more" if len(sources.gone) > 1 else ""
         words += f", and {sources.gone[0]}{more}, which it was read from, is gone or has changed"
+        # Nobody who reads files is helped by the manual of live capture.
+        again = f"secwatch sense read {shlex.quote(sources.gone[0])} --again"
+        return UnreadableInput(words, f"put the file back as it was; if it was changed on purpose: {again}")
     return UnreadableInput(words, _HINT)
 
 

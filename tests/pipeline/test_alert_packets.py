@@ -62,6 +62,8 @@ def test_from_the_file_then_from_segments_then_not_at_all(scanned: Path, secwatc
     gone = secwatch("alerts", "show", "1", "--packets", "-o", "other.pcap", directory=scanned)
     assert gone.code == 3
     assert "no live capture kept any, and scan.pcap, which it was read from, is gone or has changed" in gone.stderr
+    assert "put the file back" in gone.stderr
+    assert "secwatch sense read scan.pcap --again" in gone.stderr
     assert not (scanned / "other.pcap").exists()
 
     keep(scanned / "state" / "evidence", frames)
