@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 EXIT_CODES = (
     "Exit codes: 0 stopped by a signal or --duration with everything recorded, 1 failed, or no interface is left,"
-    " 2 usage, 3 packets were dropped or something could not be evaluated, 11 another live run works here,"
+    " 2 usage, 3 packets were dropped or not kept, or something could not be evaluated, 11 another live run works here,"
     " 14 libpcap is missing (--filter)."
 )
 
@@ -37,6 +37,7 @@ _LABELS = {
     "not_ip": Text("非 IP 报文", "packets that are not IP"),
     "dropped": Text("丢失报文", "packets dropped"),
     "freezes": Text("缓冲区占满次数", "times the ring was full"),
+    "left_out": Text("未留存为证据的报文", "packets not kept as evidence"),
     "alerts": Text("告警 (新增或更新)", "alerts opened or added to"),
     "seconds": Text("用时", "time"),
 }
@@ -251,6 +252,7 @@ def as_data(summary: LiveSummary) -> dict[str, Any]:
         "retransmissions": counters.retransmissions,
         "dropped": counters.dropped,
         "freezes": sum(losses.freezes for losses in summary.interfaces.values()),
+        "left_out": summary.left_out,
         "interfaces": {name: asdict(losses) for name, losses in summary.interfaces.items()},
         "windows": summary.windows,
         "seconds": round(summary.seconds, 3),
@@ -270,7 +272,9 @@ def _tell(application: Application, summary: LiveSummary, output: Output) -> Non
         (_LABELS[name].to(language), f"{data[name]:,}") for name in ("packets", "bytes", "flows")
     ]
     rows.extend((name, f"{count:,}") for name, count in data["events"].items())
-    rows.extend((_LABELS[name].to(language), f"{data[name]:,}") for name in ("not_ip", "freezes") if data[name])
+    rows.extend(
+        (_LABELS[name].to(language), f"{data[name]:,}") for name in ("not_ip", "freezes", "left_out") if data[name]
+    )
     malformed = Text("异常", "malformed").to(language)
     rows.extend((f"{malformed} {cause}", f"{count:,}") for cause, count in data["malformed"].items())
     for name, losses in summary.interfaces.items():

@@ -66,7 +66,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class LiveSummary:
-    """What a live run has seen. `lost` says why it ended by itself, if it did."""
+    """What a live run has seen. `lost` says why it ended by itself, if it did.
+
+    left_out counts the packets that were captured and not kept as evidence, though they should have been.
+    """
 
     counters: SensorCounters
     interfaces: Mapping[str, Losses]
@@ -76,6 +79,7 @@ class LiveSummary:
     windows: int
     seconds: float
     lost: str | None = None
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -230,14 +234,22 @@ class _Loop:
             self._running.listener.news(*self._recorder.recorded.news.popleft())
 
     def _summary(self) -> LiveSummary:
-        recorded = self._recorder.recorded
+        recorded, evidence = self._recorder.recorded, self._running.evidence
+        problems = list(recorded.problems)
+        left_out = 0
+        if evidence is not None:
+            evidence.close()
+            left_out = evidence.left_out
+        if left_out:
+            problems.append(f"{left_out:,} packets were captured but not kept as evidence")
         return LiveSummary(
             total(self._counted),
             self._losses,
             tuple(sorted(recorded.alerts)),
-            tuple(recorded.problems),
+            tuple(problems),
             self._killed,
             recorded.windows,
             time.monotonic() - self._started,
             "no interface is left to capture on" if self._sensor.gone else None,
+            left_out,
         )

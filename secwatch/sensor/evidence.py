@@ -1,16 +1,16 @@
 """The rolling evidence buffer: packets of the last hours as pcapng segments, the oldest dropped for new ones.
 
 The thread that captures only copies packets (a kernel does) and hands the copy over; a thread of its own
-writes, in pieces of up to a MiB. Evidence never holds up the capture: where the disk is too slow or full, packets
-are left out, counted and said. Segments are not synchronised to the disk: a power cut may cost the last seconds.
+writes, in pieces of up to a MiB. Evidence never holds up the capture, and takes no room that the lake needs: where the
+disk is too slow or full, packets are left out, counted and said. Segments are not synchronised to the disk: a power cut
+may cost the last seconds.
 """
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
-from collections import deque
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,18 +22,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secwatch.core.errors import UsageProblem
-from secwatch.sensor import segments
 from secwatch.sensor.kernels import index as finder
 from secwatch.sensor.kernels import packets
+from secwatch.sensor.shelf import Shelf
 from secwatch.system import lock
 from secwatch.system.console import note
 from secwatch.system.paths import prepare
 
 SMALLEST_LIMIT = 16 << 20  # bytes; below, a segment would not hold the largest packets
-LARGEST_SEGMENT = 64 << 20
 _PIECE_BYTES = 1 << 20  # of one write; a ring block gives at most that
 _PIECES = 24  # what a slow disk may owe before packets are left out
 _PATIENCE_SECONDS = 0.05  # for a free piece; the ring holds more than that
+_SAY_AGAIN_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class EvidenceBuffer:
         self.kept = 0
         self._not_taken = 0  # by the capturing thread
         self._not_written = 0  # by the writing one
-        self._said = False
+        self._said_at = -_SAY_AGAIN_SECONDS
         self._behind = False
         self._pieces = _PIECES
         self._free: queue.SimpleQueue[_Piece] = queue.SimpleQueue()
@@ -69,7 +69,7 @@ class EvidenceBuffer:
         self._resources = ExitStack()
         self._resources.enter_context(lock.hold(prepare(directory), "evidence"))
         try:
-            self._shelf = _Shelf(directory, limit_bytes, segments.beginning(self._interfaces))
+            self._shelf = Shelf(directory, limit_bytes, self._interfaces)
         except BaseException:
             self._resources.close()
             raise
@@ -86,7 +86,7 @@ class EvidenceBuffer:
 
     @property
     def left_out(self) -> int:
-        """How many packets were captured but not kept."""
+        """How many packets were captured but not kept; final after `close`."""
         return self._not_taken + self._not_written
 
     def keep(self, data: NDArray[np.uint8], index: finder.PacketIndex, count: int) -> None:
@@ -152,84 +152,7 @@ class EvidenceBuffer:
             pass  # a segment without an end is searched whole: nothing is lost by that
 
     def _say(self, reason: str) -> None:
-        if not self._said:
-            self._said = True
-            note(f"secwatch: packets are captured but not kept as evidence: {reason}")
-
-
-class _Shelf:
-    """The directory: makes room, begins segments, appends to the newest."""
-
-    def __init__(self, directory: Path, limit_bytes: int, beginning: bytes):
-        self._directory = directory
-        self._limit = limit_bytes
-        self._segment_limit = min(limit_bytes // 16, LARGEST_SEGMENT)
-        self._beginning = beginning
-        older = segments.listing(directory)
-        self._older = deque(older)
-        self._total = sum(segment.size for segment in older)
-        self._sequence = max((segment.sequence for segment in older), default=0)
-        self._descriptor = -1
-        self._open: segments.Segment | None = None
-        self._size = 0
-        self._times: dict[int, tuple[int, int]] = {}
-        self._make_room(0)
-
-    def add(self, content: memoryview, interface: int, first: int, last: int) -> None:
-        """Append blocks of one interface whose packets lie between two times. Raise OSError; then nothing is added."""
-        if self._open is not None and self._size + len(content) > self._segment_limit:
-            self.finish()
-        if self._open is None:
-            self._begin(first)
-        self._append(content)
-        before = self._times.get(interface, (first, last))
-        self._times[interface] = min(before[0], first), max(before[1], last)
-
-    def finish(self) -> None:
-        """End the open segment, if there is one. Raise OSError if its end could not be written; it is closed still."""
-        if self._open is None:
-            return
-        try:
-            self._append(memoryview(segments.ending([(number, *times) for number, times in self._times.items()])))
-        finally:
-            os.close(self._descriptor)
-            self._older.append(
-                segments.Segment(self._open.path, self._open.first_time, self._open.sequence, self._size)
-            )
-            self._open, self._descriptor, self._size = None, -1, 0
-            self._times.clear()
-
-    def _begin(self, first_time: int) -> None:
-        self._make_room(len(self._beginning))
-        self._sequence += 1
-        path = self._directory / segments.name_of(first_time, self._sequence)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._descriptor = os.open(path, flags, 0o600)
-        self._open = segments.Segment(path, first_time, self._sequence, 0)
-        try:
-            self._append(memoryview(self._beginning))
-        except OSError:
-            os.close(self._descriptor)
-            path.unlink(missing_ok=True)
-            self._open, self._descriptor = None, -1
-            raise
-
-    def _append(self, content: memoryview) -> None:
-        """Write all of it, or none: half a block would hide all that follows it."""
-        self._make_room(len(content))
-        written = 0
-        try:
-            while written < len(content):
-                written += os.write(self._descriptor, content[written:])
-        except OSError:
-            os.ftruncate(self._descriptor, self._size)
-            os.lseek(self._descriptor, self._size, os.SEEK_SET)
-            raise
-        self._size += written
-        self._total += written
-
-    def _make_room(self, size: int) -> None:
-        while self._older and self._total + size > self._limit:
-            oldest = self._older.popleft()
-            oldest.path.unlink(missing_ok=True)
-            self._total -= oldest.size
+        now = time.monotonic()
+        if now - self._said_at >= _SAY_AGAIN_SECONDS:
+            self._said_at = now
+            note(f"secwatch: packets are captured but not kept as evidence: {reason}; {self.left_out:,} so far")

@@ -30,8 +30,15 @@ _GONE_PATIENCE_SECONDS = 30.0
 class Evidence(Protocol):
     """What keeps the packets themselves; it is shown each of them before the ring takes its place back."""
 
+    @property
+    def left_out(self) -> int:
+        """How many it was shown and could not keep; final after `close`."""
+
     def keep(self, data: NDArray[np.uint8], index: PacketIndex, count: int) -> None:
         """Keep the first `count` packets of the index, which lie in data."""
+
+    def close(self) -> None:
+        """Write what is under way. It may be closed again."""
 
 
 class LiveSensor:
