@@ -11,6 +11,7 @@ from pathlib import Path
 
 from secwatch.core.model import Finding, Origin, Severity, Text
 from secwatch.core.moments import to_text
+from secwatch.sensor import segments
 from secwatch.store import alerts
 from secwatch.store.lake_files import bytes_held, bytes_read_since
 from secwatch.system.database import Database
@@ -69,8 +70,12 @@ class Fullness:
 
 
 def measure(place: Place, database: Database, settings: Lake, now: datetime) -> Fullness:
-    """Return how full the lake is. Files on the disk that no row names are on their way out and not counted."""
+    """Return how full the lake is. Files on the disk that no row names are on their way out and not counted.
+
+    What live capture keeps as evidence is room of the lake: it is dropped when the disk runs short.
+    """
     used = bytes_held(database)
+    room = sum(segment.size for segment in segments.listing(place.evidence))
     disk = shutil.disk_usage(_existing(place.lake))
     quota = quota_bytes(settings.quota, disk.total)
     came, first = bytes_read_since(database, now - timedelta(days=_RATE_DAYS))
@@ -78,7 +83,7 @@ def measure(place: Place, database: Database, settings: Lake, now: datetime) -> 
     return Fullness(
         used=used,
         quota=quota,
-        limit=min(quota, used + disk.free),
+        limit=min(quota, used + disk.free + room),
         keep_days=settings.keep_days,
         alert_share=settings.alert_percent / 100,
         per_day=came / days if days >= _RATE_LEAST_DAYS else None,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from secwatch.pipeline.compact import compact
 from secwatch.pipeline.prune import prune
 from secwatch.pipeline.retention import Fullness, finding, measure, quota_bytes, watch
 from secwatch.pipeline.tidy import reading, tidy
+from secwatch.sensor import segments
 from secwatch.store import alerts
 from secwatch.store import lake as store
 from secwatch.store.lake_files import held
@@ -200,6 +202,20 @@ def test_a_lake_that_fills_up_is_an_alert_before_anything_goes(city: City) -> No
     worse = alerts.find(city.database, number)
     assert worse is not None and worse.finding.severity is Severity.CRITICAL
     assert len(alerts.select(city.database)) == 1
+
+
+def test_evidence_that_fills_the_disk_is_room_of_the_lake(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Live capture drops evidence when the lake needs its room, so the lake is not full because of it."""
+    city.take_in([START], 1)
+    usage = SimpleNamespace(total=1 << 40, free=5)
+    monkeypatch.setattr("secwatch.pipeline.retention.shutil.disk_usage", lambda _: usage)
+    before = measure(city.place, city.database, Lake(), NOW)
+    assert (before.limit, before.severity) == (before.used + 5, Severity.HIGH)
+    city.place.evidence.mkdir()
+    with (city.place.evidence / segments.name_of(START, 1)).open("wb") as segment:
+        segment.truncate(64 << 20)
+    after = measure(city.place, city.database, Lake(), NOW)
+    assert (after.limit, after.severity) == (after.used + 5 + (64 << 20), None)
 
 
 @pytest.mark.parametrize(
