@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from secwatch.core.escape import visible
+from secwatch.commands.live_words import AS_ROOT, say
 from secwatch.core.model import Text
 from secwatch.system import privileges
-from secwatch.system.console import Output, note
+from secwatch.system.console import Output
 
 if TYPE_CHECKING:
     from pwd import struct_passwd
@@ -25,7 +25,7 @@ def become(application: Application, account: struct_passwd | None, *, chosen: b
     was_root = os.geteuid() == 0
     privileges.give_up(account)
     if os.geteuid() == 0 and not chosen:
-        note("secwatch: capturing as root: --user NAME gives root up once the interfaces are open", output)
+        say(application, AS_ROOT, output)
     if account is None or not was_root:
         return
     if not chosen:
@@ -34,7 +34,7 @@ def become(application: Application, account: struct_passwd | None, *, chosen: b
             f"以 {where} 的所有者 {name} 身份抓包；--user root 保持 root",
             f"capturing as {name}, the owner of {where}; --user root stays root",
         )
-        note(f"secwatch: {visible(text.to(application.language), 500)}", output)
+        say(application, text, output)
     privileges.refuse_unwritable((place.state, place.runtime, place.database, place.lake, place.evidence))
     if not (os.environ.get("SECWATCH_CACHE") or os.access(account.pw_dir, os.W_OK)):
         os.environ["SECWATCH_CACHE"] = str(place.cache)  # kernels of a user without a home are kept in the workspace

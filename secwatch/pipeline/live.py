@@ -5,17 +5,19 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
 from secwatch.core import durations
 from secwatch.core.errors import SecwatchError
+from secwatch.pipeline.live_totals import total
 from secwatch.pipeline.read import sensor_settings
-from secwatch.pipeline.recorder import Recorder, Store, total
+from secwatch.pipeline.recorder import Recorder, Store
 from secwatch.pipeline.turns import LIVE_LOCK
 from secwatch.sensor.capture import Capture, Losses
-from secwatch.sensor.live import Evidence, LiveSensor, now_microseconds
+from secwatch.sensor.live import Evidence, LiveSensor
 from secwatch.sensor.reader import SensorCounters
 from secwatch.sensor.windows import Window
 from secwatch.store import live as runs
@@ -133,6 +135,7 @@ class _Loop:
         settings = sensor_settings(running.settings.sensor)
         self._sensor = LiveSensor(running.captures, settings, self._deliver, running.service.alive, running.evidence)
         self._ending = False
+        self._deadline: float | None = None
         self._window_seconds = durations.seconds(running.settings.sensor.window)
         self._counted: list[SensorCounters] = []
         self._losses: dict[str, Losses] = {capture.interface: Losses() for capture in running.captures}
@@ -140,7 +143,20 @@ class _Loop:
         self._told = (self._started, 0)
 
     def run(self) -> LiveSummary:
-        """Walk until the end, then hand the last window over and wait until it is recorded."""
+        """Walk until the end, then hand the last window over and wait until it is recorded.
+
+        Whatever else fails: what the sensor has seen so far is recorded before that is raised.
+        """
+        try:
+            self._walk()
+        except BaseException:
+            with suppress(Exception):
+                self._close()
+            raise
+        self._close()
+        return self._summary()
+
+    def _walk(self) -> None:
         running, sensor = self._running, self._sensor
         sensor.wake_on(running.requests.descriptor)
         self._recorder.start()
@@ -148,24 +164,32 @@ class _Loop:
             capture.start()
         running.service.tell("READY=1", "STATUS=capturing")
         self._started = time.monotonic()
-        deadline = self._started + running.duration if running.duration else None
-        next_window = now_microseconds() + self._window_seconds * 1_000_000
-        while running.requests.stop is None and not sensor.gone:
+        deadline = self._deadline = self._started + running.duration if running.duration else None
+        # Windows go by a clock that nobody sets: the clock on the wall may be put back by hours.
+        next_window = self._started + self._window_seconds
+        while not (self._is_over or sensor.gone):
             now = time.monotonic()
-            if deadline is not None and now >= deadline:
-                break
             sensor.walk(WAIT_SECONDS if deadline is None else max(min(WAIT_SECONDS, deadline - now), 0.001))
             self._look_around(now)
-            if now_microseconds() >= next_window or sensor.pending_bytes > WINDOW_BYTES:
+            if time.monotonic() >= next_window or sensor.pending_bytes > WINDOW_BYTES:
                 sensor.cut()
-                next_window = now_microseconds() + self._window_seconds * 1_000_000
-        running.service.tell("STOPPING=1", "STATUS=recording the last window")
+                next_window = time.monotonic() + self._window_seconds
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the run is to end: asked by both threads, for each may be waiting for the other."""
+        past = self._deadline is not None and time.monotonic() >= self._deadline
+        return self._ending or past or self._running.requests.stop is not None
+
+    def _close(self) -> None:
+        self._running.service.tell("STOPPING=1", "STATUS=recording the last window")
         self._ending = True
-        sensor.finish()
-        for capture in running.captures:
-            capture.close()
-        self._end()
-        return self._summary()
+        try:
+            self._sensor.finish()
+        finally:
+            for capture in self._running.captures:
+                capture.close()
+            self._end()
 
     def _look_around(self, now: float) -> None:
         running, requests = self._running, self._running.requests
@@ -206,9 +230,10 @@ class _Loop:
         """Give a window to the recorder; called by the thread that makes columns.
 
         While the recorder is behind by too much it waits, then the walking thread does, then the rings overflow:
-        what is lost is counted, and memory stays bounded.
+        what is lost is counted, and memory stays bounded. It does not wait when the run is to end: the walking
+        thread may be waiting for this one.
         """
-        while not (self._recorder.has_room or self._ending) and self._recorder.alive:
+        while not (self._recorder.has_room or self._is_over) and self._recorder.alive:
             time.sleep(0.05)
         self._counted = [total([*self._counted, window.counters])]
         for name, losses in window.losses.items():

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from secwatch.core.errors import Locked, SecwatchError
 from secwatch.core.moments import from_microseconds
@@ -21,17 +21,19 @@ from secwatch.detect import catalogue
 from secwatch.detect.recorded import Evaluator
 from secwatch.lake.write import Writer
 from secwatch.pipeline.compact import compact
+from secwatch.pipeline.live_totals import merged
 from secwatch.pipeline.retention import watch
 from secwatch.pipeline.tidy import tidy
 from secwatch.pipeline.turns import hold_lake
-from secwatch.sensor.reader import SensorCounters
 from secwatch.sensor.windows import Window
 from secwatch.store import backlog
 from secwatch.store import lake as store
 from secwatch.store import live as runs
-from secwatch.system.database import Database
+from secwatch.system.database import Database, explained
 from secwatch.system.paths import Place, prepare
 from secwatch.system.settings import Settings
+
+Result = TypeVar("Result")
 
 # Columns that wait for their turn; beyond it the sensor waits, and what then overflows the ring is counted there.
 QUEUE_BYTES = 192 << 20
@@ -73,6 +75,7 @@ class Recorder:
         self._changed = threading.Condition()
         self._stop_at: float | None = None
         self._fresh = False
+        self._untidy = True
         self._compacted = datetime.now(UTC)
         self._locked_since: float | None = None
         self.recorded = Recorded()
@@ -114,14 +117,13 @@ class Recorder:
 
     def _work(self) -> None:
         try:
-            database = self._where.open_database()
+            database = self._patiently(self._where.open_database)
             try:
-                self._tidy(database)
+                self._tidy_now(database)
                 while self._next(database):
                     self._give_way()
                     self._compact(database)
-                with database.atomic():
-                    runs.end(database, self._run, datetime.now(UTC))
+                self._patiently(lambda: self._conclude(database))
             finally:
                 database.conn.close()
         except BaseException as error:  # noqa: BLE001 -- the walking thread raises it
@@ -134,12 +136,13 @@ class Recorder:
             return
         self._compacted = now
         try:
-            problems = compact(self._place, database, now).problems
+            with explained(self._place.database):
+                problems = compact(self._place, database, now).problems
+                self._tell_alerts((), watch(self._place, database, self._settings, now))
         except (SecwatchError, OSError) as error:
-            problems = (error.message if isinstance(error, SecwatchError) else str(error),)
+            problems = (_in_words(error),)
         for problem in problems:
             self._say(f"small files of the lake were not merged: {problem}")
-        self._tell_alerts((), watch(self._place, database, self._settings, now))
 
     def _give_way(self) -> None:
         """Let others have the lock of the lake for a moment, unless the run is to end."""
@@ -155,8 +158,10 @@ class Recorder:
                 return False
             windows = list(self._waiting)
         try:
-            self._record(database, _merged(windows))
+            with explained(self._place.database):
+                self._record(database, merged(windows))
         except (SecwatchError, OSError) as error:
+            self._untidy = True
             self._put_off(error)
             return True
         self._locked_since = None
@@ -165,13 +170,33 @@ class Recorder:
                 self._waiting.popleft()
         return True
 
-    def _tidy(self, database: Database) -> None:
-        """Remove what a run that was killed has left; whoever has the lock now has done so already."""
+    def _patiently(self, act: Callable[[], Result]) -> Result:
+        """Do it, again and again while the disk is full or another process holds what it needs."""
+        while True:
+            try:
+                with explained(self._place.database):
+                    return act()
+            except (SecwatchError, OSError) as error:
+                self._put_off(error)
+                self._give_way()
+
+    def _conclude(self, database: Database) -> None:
+        with database.atomic():
+            runs.end(database, self._run, datetime.now(UTC))
+
+    def _tidy_now(self, database: Database) -> None:
+        """Remove what a run that was killed has left; what prevents it is met again by the first window."""
         try:
-            with hold_lake(self._place, LOCK_WAIT_SECONDS):
-                tidy(self._place, database)
-        except Locked:
+            with explained(self._place.database), hold_lake(self._place, LOCK_WAIT_SECONDS):
+                self._tidy(database)
+        except (SecwatchError, OSError):
             return
+
+    def _tidy(self, database: Database) -> None:
+        """Remove files that no row names, after a failure: tries that go on for hours must not fill the disk."""
+        if self._untidy:
+            tidy(self._place, database)
+            self._untidy = False
 
     def _put_off(self, error: SecwatchError | OSError) -> None:
         """Say why a window has to wait, and wait a moment; raise when the run is to end and patience with it."""
@@ -183,7 +208,7 @@ class Recorder:
             if now - self._locked_since > SAY_LOCKED_AFTER_SECONDS:
                 self._say(f"waiting to record: {error.message}")
         else:
-            self._say(f"could not record, trying again: {error.message if isinstance(error, SecwatchError) else error}")
+            self._say(f"could not record, trying again: {_in_words(error)}")
             time.sleep(RETRY_SECONDS)
 
     def _say(self, problem: str) -> None:
@@ -200,6 +225,7 @@ class Recorder:
                 self._advance(database, window)
             return
         with hold_lake(self._place, LOCK_WAIT_SECONDS):
+            self._tidy(database)
             resumed, problems = self._evaluator.resume(self._definitions, backlog.stretches(database), now)
             prepare(lake)
             with Writer(lake) as writer:
@@ -227,7 +253,6 @@ class Recorder:
         with self._changed:
             if self._fresh:
                 return
-            self._fresh = True
             settings = self._settings
         known = catalogue.load(self._place)
         self._definitions = known.enabled(settings.detect)
@@ -235,6 +260,8 @@ class Recorder:
         self._evaluator = Evaluator(self._place.lake, database, owners, settings.detect)
         for mistake in known.mistakes:
             self._say(str(mistake))
+        with self._changed:
+            self._fresh = settings is self._settings  # another configuration may have come meanwhile
 
     def _advance(self, database: Database, window: Window) -> None:
         since = from_microseconds(window.open_since) if window.open_since is not None else None
@@ -249,33 +276,5 @@ class Recorder:
         return store.ReadInput(identity, "", self._name, *times, details, lasting=True)
 
 
-def _merged(windows: Sequence[Window]) -> Window:
-    """Return windows that follow each other as one."""
-    if len(windows) == 1:
-        return windows[0]
-    batches = tuple(batch for window in windows for batch in window.batches)
-    losses = {name: _sum([window.losses[name] for window in windows]) for name in windows[0].losses}
-    counters = total([window.counters for window in windows])
-    return Window(batches, counters, losses, windows[0].began, windows[-1].ended, windows[-1].open_since)
-
-
-def _sum(items: Sequence[Any]) -> Any:
-    """Return the sum of dataclasses that hold numbers, field by field."""
-    kind = type(items[0])
-    return kind(*(sum(values) for values in zip(*(vars(item).values() for item in items), strict=True)))
-
-
-def total(counters: Sequence[SensorCounters]) -> SensorCounters:
-    """Return the sum of what windows have counted, from their first packet to their last."""
-    sums: dict[str, Any] = {}
-    for name in vars(counters[0]):
-        values = [getattr(item, name) for item in counters]
-        if name in ("first_time", "last_time"):
-            known = [value for value in values if value is not None]
-            sums[name] = (min if name == "first_time" else max)(known, default=None)
-        elif isinstance(values[0], dict):
-            keys = dict.fromkeys(key for value in values for key in value)
-            sums[name] = {key: sum(value.get(key, 0) for value in values) for key in keys}
-        else:
-            sums[name] = sum(values)
-    return SensorCounters(**sums)
+def _in_words(error: SecwatchError | OSError) -> str:
+    return error.message if isinstance(error, SecwatchError) else str(error)

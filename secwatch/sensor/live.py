@@ -68,7 +68,7 @@ class LiveSensor:
         self.events: list[tuple[str, str]] = []
         self._losses_before = {capture.interface: Losses() for capture in captures}
         self._began = now_microseconds()
-        self._next_tick = self._next_look = self._there_at = time.monotonic()
+        self._next_tick = self._next_look = self._there_at = self._walked_at = time.monotonic()
 
     @property
     def packets(self) -> int:
@@ -117,12 +117,19 @@ class LiveSensor:
             self._look_at_interfaces()
             self._next_look = now + _LOOK_AT_INTERFACES_SECONDS
         if walked:
-            self._next_tick = now + _TICK_SECONDS
+            self._walked_at, self._next_tick = now, now + _TICK_SECONDS
         elif now >= self._next_tick:
             self._next_tick = now + _TICK_SECONDS
-            while not tick(self._state, now_microseconds()):
+            while not tick(self._state, self._packet_clock(now)):
                 self._drain()
         return walked
+
+    def _packet_clock(self, now: float) -> int:
+        """Return the time (µs) that a packet would have now: of the last one, and what has gone by since it was walked.
+
+        The clock on the wall may have been set since that packet was stamped.
+        """
+        return int(self._state.control[memory.PACKET_TIME]) + int((now - self._walked_at) * 1e6)
 
     def cut(self) -> None:
         """End the window: what was finished and counted in it is delivered once its columns are made."""

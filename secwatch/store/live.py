@@ -45,16 +45,20 @@ def begin(database: Database, interfaces: str, now: datetime) -> tuple[int, Sequ
     """
     killed = _select(database, "ended_at IS NULL AND missing_until IS NULL")
     for run in killed:
-        database.execute("UPDATE live_runs SET missing_until = ? WHERE id = ?", [to_text(now), run.id])
+        until = to_text(max(now, run.recorded_to))
+        database.execute("UPDATE live_runs SET missing_until = ? WHERE id = ?", [until, run.id])
     row = {"interfaces": interfaces, "started_at": to_text(now), "recorded_to": to_text(now)}
     return cast("int", database.table("live_runs").insert(row).last_pk), killed
 
 
 def advance(database: Database, number: int, recorded_to: datetime, open_since: datetime | None) -> None:
-    """Record how far a run has come. Call it in the transaction that records the window."""
+    """Record how far a run has come; never less far than before, for a clock may be put back.
+
+    Call it in the transaction that records the window.
+    """
     since = to_text(open_since) if open_since else None
     values = [to_text(recorded_to), since, number]
-    database.execute("UPDATE live_runs SET recorded_to = ?, open_since = ? WHERE id = ?", values)
+    database.execute("UPDATE live_runs SET recorded_to = max(recorded_to, ?), open_since = ? WHERE id = ?", values)
 
 
 def end(database: Database, number: int, now: datetime) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from secwatch.core.errors import Locked, SecwatchError
 from secwatch.system.paths import prepare
 
 BUSY_SECONDS = 10.0
+# SQLite's log grows by pages, its index by 32 KiB: with less than this left it may fail with any words.
+_FULL_BYTES = 64 << 10
 
 
 def open_database(path: Path, sets: Sequence[Migrations]) -> Database:
@@ -44,11 +48,28 @@ def explain(error: sqlite3.OperationalError, path: Path) -> SecwatchError:
     text = str(error)
     if "locked" in text or "busy" in text:
         return Locked(f"the database {path} is held by another process", "wait for it to end, then try again")
-    if "full" in text:
+    if "full" in text or ("disk I/O error" in text and _is_full(path)):
         return SecwatchError(f"no space left to write {path}", "free some space; nothing was changed")
     if "readonly" in text or "unable to open" in text:
         return SecwatchError(f"the database {path} cannot be written: {text}", "check its owner and permissions")
     return SecwatchError(f"the database {path} failed: {text}", "secwatch doctor")
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Within the block what SQLite reports of the database at `path` is raised as a user understands it."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise explain(error, path) from error
+
+
+def _is_full(path: Path) -> bool:
+    """Whether the file system of the database is full: SQLite then says no more than `disk I/O error` at times."""
+    try:
+        return shutil.disk_usage(path.parent).free < _FULL_BYTES
+    except OSError:
+        return False
 
 
 def _is_sqlite(path: Path) -> bool:
@@ -101,4 +122,4 @@ def _keep_copy(database: Database, path: Path) -> None:
     partial.rename(copy)
 
 
-__all__ = ["Database", "Migrations", "explain", "open_database", "sqlite_utils"]
+__all__ = ["Database", "Migrations", "explain", "explained", "open_database", "sqlite_utils"]

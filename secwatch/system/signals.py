@@ -56,10 +56,11 @@ class Requests:
 
 
 @contextmanager
-def requests() -> Iterator[Requests]:
+def requests(*, terminal: bool = False) -> Iterator[Requests]:
     """Within the block SIGTERM and SIGINT ask to stop and SIGHUP asks to reload; none of them raises.
 
-    A second request to stop ends the process at once. For the main thread only.
+    On a terminal SIGHUP asks to stop: it has been closed, or the line to it was lost. A second request to
+    stop ends the process at once, but for SIGHUP: the shell and the kernel both send it. For the main thread only.
     """
     readable, writable = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     asked = Requests(readable)
@@ -68,10 +69,13 @@ def requests() -> Iterator[Requests]:
         asked.stop = number
         signal.signal(number, signal.SIG_DFL)
 
-    def reload(_number: int, _frame: FrameType | None) -> None:
-        asked.reload = True
+    def hang_up(number: int, _frame: FrameType | None) -> None:
+        if terminal:
+            asked.stop = number
+        else:
+            asked.reload = True
 
-    wanted = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: reload}
+    wanted = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: hang_up}
     if signal.getsignal(signal.SIGINT) is _nothing:
         del wanted[signal.SIGINT]  # started in the background of a shell: Ctrl-C is not meant for us
     wake = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)

@@ -99,7 +99,16 @@ def wires() -> Iterator[Wires]:
 class Live:
     """A running `secwatch sense live`, told apart from others by the socket it notifies."""
 
-    def __init__(self, wires: Wires, workspace: Path, *arguments: str, watchdog: float = 0, **variables: str):
+    def __init__(
+        self,
+        wires: Wires,
+        workspace: Path,
+        *arguments: str,
+        watchdog: float = 0,
+        before: str = "",
+        errors: int = subprocess.PIPE,
+        **variables: str,
+    ):
         self._directory = tempfile.TemporaryDirectory()
         address = Path(self._directory.name) / "notify"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -112,9 +121,11 @@ class Live:
         clean |= {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "NOTIFY_SOCKET": str(address), **variables}
         if watchdog:
             clean["WATCHDOG_USEC"] = str(int(watchdog * 1e6))
+        # `before` is Python that the process runs first: to turn a clock, or to have less patience than in earnest.
+        begin = ["-c", f"{before}\nfrom cli import main\nmain()"] if before else [ROOT / "cli.py"]
         command: list[str | Path] = [
             sys.executable,
-            ROOT / "cli.py",
+            *begin,
             "--lang",
             "en",
             "-w",
@@ -128,7 +139,7 @@ class Live:
             env=clean,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=errors,
         )
         wires.started.append(self.process)
 
@@ -157,7 +168,7 @@ class Live:
         """Send the signal, wait for the end, and return how it ended."""
         if number is not None:
             self.process.send_signal(number)
-        out, errors = self.process.communicate(timeout=seconds)
+        out, said = self.process.communicate(timeout=seconds)
         self._socket.settimeout(0)
         try:
             while True:
@@ -166,7 +177,7 @@ class Live:
             pass
         self._socket.close()
         self._directory.cleanup()
-        return Run(self.process.returncode, out.decode(), errors.decode())
+        return Run(self.process.returncode, out.decode(), (said or b"").decode())
 
     def kill(self) -> None:
         """End it at once, as a crash would, and wait until it is gone."""
