@@ -29,6 +29,7 @@ _LABELS = {
     "left_out": Text("未留存为证据的报文", "packets not kept as evidence"),
     "alerts": Text("告警 (新增或更新)", "alerts opened or added to"),
     "seconds": Text("用时", "time"),
+    "problem": Text("问题", "problem"),
 }
 AS_ROOT = Text(
     "正以 root 身份抓包；用 --user NAME 可在打开接口后放弃 root 权限",
@@ -98,7 +99,7 @@ class Listener:
 
     def news(self, kind: str, what: object) -> None:
         if kind == "problem":
-            self._note(Text(str(what), str(what)))
+            self._note(what if isinstance(what, Text) else Text(str(what), str(what)))
         else:
             self._note(Text(f"新告警 {what}：secwatch alerts show {what}", f"new alert: secwatch alerts show {what}"))
 
@@ -158,7 +159,7 @@ def as_data(summary: LiveSummary) -> dict[str, Any]:
             for run in summary.missing
             if run.missing_until
         ],
-        "problems": list(summary.problems),
+        "problems": [problem.en for problem in summary.problems],
     }
 
 
@@ -178,6 +179,7 @@ def tell(application: Application, summary: LiveSummary, output: Output) -> None
     for name, losses in summary.interfaces.items():
         lost = _LABELS["dropped"].to(language)
         rows.append((f"{lost} {visible(name)}", f"{losses.dropped:,} / {losses.packets + losses.dropped:,}"))
+    rows.extend((_LABELS["problem"].to(language), problem.to(language)) for problem in summary.problems)
     rows.append((_LABELS["alerts"].to(language), f"{data['alerts']:,}"))
     rows.append((_LABELS["seconds"].to(language), durations.in_words(summary.seconds)))
     announce(output, data, table(None, ["", ""], rows, show_header=False))

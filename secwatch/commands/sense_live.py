@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 EXIT_CODES = (
     "Exit codes: 0 stopped by a signal or --duration with everything recorded, 1 failed, or no interface is left,"
-    " 2 usage, 3 packets were dropped or not kept, or something could not be evaluated, 11 another live run works here,"
+    " 2 usage, 3 packets were dropped or not kept, an interface was gone for a time, or something could not be"
+    " evaluated, 11 another live run works here,"
     " 14 libpcap is missing (--filter)."
 )
 

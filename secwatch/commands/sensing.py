@@ -12,8 +12,9 @@ from secwatch.core.model import Text
 from secwatch.core.moments import to_text
 
 if TYPE_CHECKING:
-    from secwatch.store.live import LiveRun, Received
+    from secwatch.store.live import Absence, LiveRun, Received
     from secwatch.system.database import Database
+    from secwatch.system.paths import Place
     from secwatch.system.settings import Sensor
 
 # Losses and gaps older than these no longer say how the sensor stands.
@@ -29,32 +30,52 @@ _PATIENCE = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Sensing:
-    """The live sensor at one moment; `latest` is None if there never was one in this place."""
+    """The live sensor at one moment; `latest` is None if there never was one in this place.
+
+    `held` says whether a process has the lock of live runs: a run that has not ended and holds no lock is dead,
+    one that holds it and records nothing for dead_after is called so.
+    """
 
     now: datetime
     latest: LiveRun | None
     received: Received
     gaps: Sequence[LiveRun]
     dead_after: timedelta
+    held: bool = True
+
+    @property
+    def _is_open(self) -> bool:
+        run = self.latest
+        return run is not None and run.ended_at is None and run.missing_until is None
 
     @property
     def is_dead(self) -> bool:
         """Whether a run neither ended well nor records any more."""
         run = self.latest
-        return (
-            run is not None
-            and run.ended_at is None
-            and run.missing_until is None
-            and self.now - run.recorded_to > self.dead_after
-        )
+        late = run is not None and self.now - run.recorded_to > self.dead_after
+        return self._is_open and (late or not self.held)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is under way."""
+        return self._is_open and not self.is_dead
+
+    @property
+    def _absent(self) -> Sequence[Absence]:
+        return self.latest.absent if self.latest is not None and self.is_running else ()
 
     def reasons(self) -> Sequence[tuple[bool, Text]]:
         """Everything that is not good, and whether it is urgent."""
         found: list[tuple[bool, Text]] = []
         if self.latest is not None and self.is_dead:
-            age = in_words((self.now - self.latest.recorded_to).total_seconds())
+            age = in_words(max((self.now - self.latest.recorded_to).total_seconds(), 0))
             zh = f"实时探针（{self.latest.interfaces}）已 {age} 没有记录，且未正常结束"
             en = f"the live sensor ({self.latest.interfaces}) has recorded nothing for {age} and did not end well"
+            found.append((True, Text(zh, en)))
+        for item in self._absent:
+            name, since = item.interface, to_text(item.since)
+            zh = f"实时探针的接口 {name} 自 {since} 起{'断开' if item.condition == 'down' else '消失'}，其报文看不到"
+            en = f"interface {name} of the live sensor has been {item.condition} since {since}: it is blind there"
             found.append((True, Text(zh, en)))
         if dropped := self.received.dropped:
             part = dropped / (dropped + self.received.packets)
@@ -74,7 +95,11 @@ class Sensing:
         run = self.latest
         return {
             "interfaces": run.interfaces if run else None,
-            "running": run is not None and run.ended_at is None and run.missing_until is None and not self.is_dead,
+            "running": self.is_running,
+            "absent": [
+                {"interface": item.interface, "condition": item.condition, "since": to_text(item.since)}
+                for item in self._absent
+            ],
             "recorded_to": to_text(run.recorded_to) if run else None,
             "packets_24h": self.received.packets,
             "dropped_24h": self.received.dropped,
@@ -86,14 +111,22 @@ class Sensing:
         }
 
 
-def gather(database: Database, settings: Sensor, now: datetime) -> Sensing:
+def gather(place: Place, database: Database, settings: Sensor, now: datetime) -> Sensing:
     """Return how the live sensor stands."""
+    from secwatch.pipeline.turns import live_runs
     from secwatch.store import live
 
+    latest, held = live.latest(database), live_runs(place)
+    if not held:
+        # It may have ended well since the database was asked, or the next one have begun since the lock was.
+        again = live.latest(database)
+        held = again is not None and (latest is None or again.id != latest.id)
+        latest = again
     return Sensing(
         now,
-        live.latest(database),
+        latest,
         live.received(database, now - RECENT_LOSSES),
         live.gaps(database, now - RECENT_GAPS),
         _WINDOWS_OF_PATIENCE * timedelta(seconds=seconds(settings.window)) + _PATIENCE,
+        held,
     )

@@ -188,6 +188,6 @@ def gather(application: Application, now: datetime) -> Standing:
         jobs=overview(database, selection.configured(application), now),
         silent_after=timedelta(seconds=seconds(application.settings.sensor.silent_after)),
         lake=measure(application.place, database, application.settings.lake, now),
-        sensing=sensing.gather(database, application.settings.sensor, now),
+        sensing=sensing.gather(application.place, database, application.settings.sensor, now),
         waiting=len(warnings.pending_groups(database, application.settings.warn.minimum_severity)),
     )

@@ -12,7 +12,9 @@ from typing import Protocol
 
 from secwatch.core import durations
 from secwatch.core.errors import SecwatchError
+from secwatch.core.model import Text
 from secwatch.pipeline.live_totals import total
+from secwatch.pipeline.outages import Outages
 from secwatch.pipeline.read import sensor_settings
 from secwatch.pipeline.recorder import Recorder, Store
 from secwatch.pipeline.turns import LIVE_LOCK
@@ -34,6 +36,8 @@ WINDOW_BYTES = 48 << 20
 # How long another thread may keep the interpreter's lock while the walking one wants to go on with its next block:
 # the interpreter's 5 ms would be longer than a block takes.
 _SWITCH_SECONDS = 0.0002
+# Who only asks whether a live run is there (status) has its lock for a moment.
+_LOOKED_AT_SECONDS = 0.5
 
 
 class Listener(Protocol):
@@ -52,7 +56,7 @@ class Listener(Protocol):
         """The configuration was read again; with a mistake the old one stays in force."""
 
     def news(self, kind: str, what: object) -> None:
-        """`alert` with its number, or `problem` with a sentence."""
+        """`alert` with its number, or `problem` with a Text."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class LiveSummary:
     counters: SensorCounters
     interfaces: Mapping[str, Losses]
     alerts: tuple[int, ...]
-    problems: tuple[str, ...]
+    problems: tuple[Text, ...]
     missing: tuple[runs.LiveRun, ...]
     windows: int
     seconds: float
@@ -105,7 +109,7 @@ def capture_live(running: Running) -> LiveSummary:
 
     Raise Locked if another live run works in this place, and what keeps the windows from being recorded.
     """
-    with lock.hold(running.place.runtime, LIVE_LOCK):
+    with lock.hold(running.place.runtime, LIVE_LOCK, wait_seconds=_LOOKED_AT_SECONDS):
         database = running.where.open_database()
         try:
             names = [capture.interface for capture in running.captures]
@@ -134,6 +138,7 @@ class _Loop:
         self._killed = killed
         settings = sensor_settings(running.settings.sensor)
         self._sensor = LiveSensor(running.captures, settings, self._deliver, running.service.alive, running.evidence)
+        self._outages = Outages()
         self._ending = False
         self._deadline: float | None = None
         self._window_seconds = durations.seconds(running.settings.sensor.window)
@@ -199,7 +204,10 @@ class _Loop:
             requests.reload = False
             self._reload()
         while self._sensor.events:
-            running.listener.interface(*self._sensor.events.pop(0))
+            name, condition = self._sensor.events.pop(0)
+            running.listener.interface(name, condition)
+            self._outages.take(name, condition, datetime.now(UTC))
+            self._recorder.absent = self._outages.absent
         while self._recorder.recorded.news:
             running.listener.news(*self._recorder.recorded.news.popleft())
         if self._recorder.failure is not None:
@@ -266,12 +274,13 @@ class _Loop:
             evidence.close()
             left_out = evidence.left_out
         if left_out:
-            problems.append(f"{left_out:,} packets were captured but not kept as evidence")
+            zh = f"{left_out:,} 个报文已抓取但未留存为证据"
+            problems.append(Text(zh, f"{left_out:,} packets were captured but not kept as evidence"))
         return LiveSummary(
             total(self._counted),
             self._losses,
             tuple(sorted(recorded.alerts)),
-            tuple(problems),
+            (*problems, *self._outages.sentences(datetime.now(UTC))),
             self._killed,
             recorded.windows,
             time.monotonic() - self._started,

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from secwatch.core.errors import Locked, SecwatchError
+from secwatch.core.model import Text
 from secwatch.core.moments import from_microseconds
 from secwatch.core.ownership import Ownership
 from secwatch.detect import catalogue
@@ -33,6 +34,8 @@ from secwatch.system.database import Database, explained
 from secwatch.system.paths import Place, prepare
 from secwatch.system.settings import Settings
 
+_MOST_PROBLEMS = 200  # different ones; a run goes on for months
+
 Result = TypeVar("Result")
 
 # Columns that wait for their turn; beyond it the sensor waits, and what then overflows the ring is counted there.
@@ -50,8 +53,8 @@ class Recorded:
 
     windows: int = 0
     alerts: set[int] = field(default_factory=set)
-    problems: dict[str, None] = field(default_factory=dict)
-    news: deque[tuple[str, Any]] = field(default_factory=deque)  # ("alert", number) or ("problem", sentence)
+    problems: dict[Text, None] = field(default_factory=dict)
+    news: deque[tuple[str, Any]] = field(default_factory=deque)  # ("alert", number) or ("problem", Text)
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class Recorder:
         self._compacted = datetime.now(UTC)
         self._locked_since: float | None = None
         self.recorded = Recorded()
+        self.absent: Sequence[runs.Absence] = ()  # told by the walking thread, kept with every window
         self.failure: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
 
@@ -142,7 +146,7 @@ class Recorder:
         except (SecwatchError, OSError) as error:
             problems = (_in_words(error),)
         for problem in problems:
-            self._say(f"small files of the lake were not merged: {problem}")
+            self._say(f"数据湖的小文件未能合并：{problem}", f"small files of the lake were not merged: {problem}")
 
     def _give_way(self) -> None:
         """Let others have the lock of the lake for a moment, unless the run is to end."""
@@ -206,13 +210,15 @@ class Recorder:
         if isinstance(error, Locked):
             self._locked_since = self._locked_since or now
             if now - self._locked_since > SAY_LOCKED_AFTER_SECONDS:
-                self._say(f"waiting to record: {error.message}")
+                self._say(f"等待记录：{error.message}", f"waiting to record: {error.message}")
         else:
-            self._say(f"could not record, trying again: {_in_words(error)}")
+            words = _in_words(error)
+            self._say(f"无法记录，正在重试：{words}", f"could not record, trying again: {words}")
             time.sleep(RETRY_SECONDS)
 
-    def _say(self, problem: str) -> None:
-        if problem not in self.recorded.problems:
+    def _say(self, chinese: str, english: str) -> None:
+        problem = Text(chinese, english)
+        if len(self.recorded.problems) < _MOST_PROBLEMS and problem not in self.recorded.problems:
             self.recorded.problems[problem] = None
             self.recorded.news.append(("problem", problem))
 
@@ -242,7 +248,7 @@ class Recorder:
         self.recorded.windows += 1
         self._tell_alerts((*resumed.opened, *changes.opened), (*resumed.updated, *changes.updated))
         for problem in (*problems, *outcome.problems):
-            self._say(f"not evaluated: {problem}")
+            self._say(f"未能评估：{problem}", f"not evaluated: {problem}")
 
     def _tell_alerts(self, opened: Sequence[int], updated: Sequence[int]) -> None:
         self.recorded.alerts.update((*opened, *updated))
@@ -259,13 +265,13 @@ class Recorder:
         owners = self._where.load_ownership(database)
         self._evaluator = Evaluator(self._place.lake, database, owners, settings.detect)
         for mistake in known.mistakes:
-            self._say(str(mistake))
+            self._say(str(mistake), str(mistake))
         with self._changed:
             self._fresh = settings is self._settings  # another configuration may have come meanwhile
 
     def _advance(self, database: Database, window: Window) -> None:
         since = from_microseconds(window.open_since) if window.open_since is not None else None
-        runs.advance(database, self._run, from_microseconds(window.ended), since)
+        runs.advance(database, self._run, from_microseconds(window.ended), since, self.absent)
 
     def _as_input(self, window: Window, now: datetime) -> store.ReadInput:
         counted = window.counters

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from secwatch.core.errors import Locked
 from secwatch.system import lock
 from secwatch.system.paths import Place
 
@@ -23,14 +22,11 @@ def hold_lake(place: Place, wait_seconds: float | None = None) -> Iterator[None]
     Without wait_seconds the patience is that of a command: longer where a live run is the other one.
     """
     if wait_seconds is None:
-        wait_seconds = PATIENCE_BESIDE_LIVE_SECONDS if _live_runs(place) else PATIENCE_SECONDS
+        wait_seconds = PATIENCE_BESIDE_LIVE_SECONDS if live_runs(place) else PATIENCE_SECONDS
     with lock.hold(place.runtime, LOCK, wait_seconds=wait_seconds):
         yield
 
 
-def _live_runs(place: Place) -> bool:
-    try:
-        with lock.hold(place.runtime, LIVE_LOCK):
-            return False
-    except Locked:
-        return True
+def live_runs(place: Place) -> bool:
+    """Return whether a live run works in this place."""
+    return lock.is_held(place.runtime, LIVE_LOCK)

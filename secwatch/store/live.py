@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,11 +14,20 @@ from secwatch.core.moments import from_text, to_text
 
 
 @dataclass(frozen=True)
+class Absence:
+    """An interface that is `down` or `gone`, since when."""
+
+    interface: str
+    condition: str
+    since: datetime
+
+
+@dataclass(frozen=True)
 class LiveRun:
     """One run. Packets up to recorded_to are in the lake, but for flows open then, the oldest since open_since.
 
     ended_at is None for a run that goes on or was killed; missing_until then says, once the next run has
-    noticed, up to when nothing was recorded.
+    noticed, up to when nothing was recorded. `absent` are the interfaces that were not up at recorded_to.
     """
 
     id: int
@@ -27,6 +37,7 @@ class LiveRun:
     open_since: datetime | None
     ended_at: datetime | None
     missing_until: datetime | None
+    absent: Sequence[Absence] = ()
 
 
 @dataclass(frozen=True)
@@ -51,14 +62,19 @@ def begin(database: Database, interfaces: str, now: datetime) -> tuple[int, Sequ
     return cast("int", database.table("live_runs").insert(row).last_pk), killed
 
 
-def advance(database: Database, number: int, recorded_to: datetime, open_since: datetime | None) -> None:
+def advance(
+    database: Database, number: int, recorded_to: datetime, open_since: datetime | None, absent: Sequence[Absence] = ()
+) -> None:
     """Record how far a run has come; never less far than before, for a clock may be put back.
 
     Call it in the transaction that records the window.
     """
     since = to_text(open_since) if open_since else None
-    values = [to_text(recorded_to), since, number]
-    database.execute("UPDATE live_runs SET recorded_to = max(recorded_to, ?), open_since = ? WHERE id = ?", values)
+    there = json.dumps([[item.interface, item.condition, to_text(item.since)] for item in absent])
+    values = [to_text(recorded_to), since, there, number]
+    database.execute(
+        "UPDATE live_runs SET recorded_to = max(recorded_to, ?), open_since = ?, absent = ? WHERE id = ?", values
+    )
 
 
 def end(database: Database, number: int, now: datetime) -> None:
@@ -99,6 +115,7 @@ def _select(database: Database, condition: str, *values: str) -> Sequence[LiveRu
             from_text(row["open_since"]) if row["open_since"] else None,
             from_text(row["ended_at"]) if row["ended_at"] else None,
             from_text(row["missing_until"]) if row["missing_until"] else None,
+            tuple(Absence(name, condition, from_text(since)) for name, condition, since in json.loads(row["absent"])),
         )
         for row in rows
     ]

@@ -63,6 +63,12 @@ def beginnings(database: Database) -> None:
         database.execute(statement)
 
 
+@MIGRATIONS(name="0009_live_absent")
+def live_absent(database: Database) -> None:
+    """An interface that is not there is told of while the run goes on."""
+    database.execute(_LIVE_ABSENT)
+
+
 _BEGINNING = """
 CREATE TABLE organisations (
     code TEXT PRIMARY KEY,
@@ -227,6 +233,9 @@ _LAKE_PARTS = (
         WHEN NOT EXISTS (SELECT 1 FROM lake_parts WHERE path = OLD.path)
         BEGIN DELETE FROM lake_files WHERE path = OLD.path; END""",
 )
+
+# The interfaces that were not up when the last window ended: a JSON list of [name, condition, since].
+_LIVE_ABSENT = "ALTER TABLE live_runs ADD COLUMN absent TEXT NOT NULL DEFAULT '[]'"
 
 # recorded_to is how far the packets are in the lake, open_since when the oldest flow began that was still open
 # then; ended_at is set by a run that ended well, missing_until by the one that found it had not.

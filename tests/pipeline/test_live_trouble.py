@@ -10,13 +10,15 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from secwatch.pipeline.outages import Outages
 from tests.conftest import Run
 from tests.pipeline.captures import write_frames
-from tests.pipeline.wires import Live, Wires, rows
+from tests.pipeline.wires import Live, Wires, rows, skip_unless_networks_can_be_made, wires
 from tests.sensor.frames import datagram
 
 Secwatch = Callable[..., Run]
@@ -160,3 +162,58 @@ def test_a_terminal_that_closes_costs_nothing(net: Wires, workspace: Path, tmp_p
     assert rows(workspace, "flows", "count(*)::INT AS n") == [{"n": 5}]
     with closing(sqlite3.connect(workspace / "state" / "secwatch.db")) as database:
         assert database.execute("SELECT ended_at IS NULL FROM live_runs").fetchall() == [(0,)]
+
+
+def test_an_interface_that_vanishes_is_told_of_while_it_lasts(secwatch: Secwatch, workspace: Path) -> None:
+    """The other interface goes on; the run is no success all the same, and the sensor is red."""
+    skip_unless_networks_can_be_made()
+    with wires() as net:
+        live = Live(net, workspace, "-i", "a1", "-i", "b1", "--json", SECWATCH_SENSOR__WINDOW="1s").ready()
+        net.ip("link", "delete", "b0")
+        deadline = time.monotonic() + 15
+        absent: list[dict[str, str]] = []
+        # While Linux takes it away, an interface is down for a moment.
+        while [item["condition"] for item in absent] != ["gone"]:
+            assert time.monotonic() < deadline, f"status never said so: {absent}"
+            absent = secwatch("-w", workspace, "status", "--json").json["sensor"]["absent"]
+        status = secwatch("-w", workspace, "status", "--json").json
+        ended = live.end()
+    assert absent[0]["interface"] == "b1"
+    said = f"interface b1 of the live sensor has been gone since {absent[0]['since']}: it is blind there"
+    assert {"grade": "urgent", "en": said} in [
+        {"grade": reason["grade"], "en": reason["en"]} for reason in status["reasons"]
+    ]
+    assert status["sensor"]["running"]
+    assert ended.code == 3, ended.stderr
+    (problem,) = ended.json["problems"]
+    assert problem.startswith(f"interface b1 was gone from {absent[0]['since']} to ")
+    after = secwatch("-w", workspace, "status", "--json").json
+    assert (after["sensor"]["running"], after["sensor"]["absent"]) == (False, [])
+
+
+def test_a_killed_run_is_dead_at_once(net: Wires, secwatch: Secwatch, workspace: Path) -> None:
+    live = Live(net, workspace, "-i", "a1").ready()
+    assert secwatch("-w", workspace, "status", "--json").json["sensor"]["running"]
+    live.kill()
+    status = secwatch("-w", workspace, "status", "--json").json
+    assert not status["sensor"]["running"]
+    dead = [reason for reason in status["reasons"] if "did not end well" in reason["en"]]
+    assert [reason["grade"] for reason in dead] == ["urgent"]
+
+
+def test_interruptions_are_added_up_and_bounded() -> None:
+    """Down and then gone is one interruption; going on under another name is none; months of them stay few lines."""
+    seen, now = Outages(), datetime(2026, 11, 23, tzinfo=UTC)
+    seen.take("b1", "down", now)
+    seen.take("b1", "gone", now + timedelta(minutes=1))
+    assert [(item.interface, item.condition, item.since) for item in seen.absent] == [("b1", "gone", now)]
+    seen.take("b1", "renamed to c1", now + timedelta(minutes=2))
+    assert seen.absent == ()
+    assert [text.en for text in seen.sentences(now)] == [
+        "interface b1 was gone from 2026-11-23T00:00:00.000000Z to 2026-11-23T00:02:00.000000Z"
+    ]
+    for _ in range(1000):
+        seen.take("b1", "down", now)
+        seen.take("b1", "up", now)
+    assert len(seen.sentences(now)) < 100
+    assert seen.sentences(now)[-1].en == "interfaces were gone 951 more times"
