@@ -66,6 +66,11 @@ def gather(
     return TextColumn(offsets, arena)
 
 
+def take(records: Records, places: NDArray[np.int64]) -> Records:
+    """Return the records at these places. As plain bytes: numpy copies records field by field, four times as slow."""
+    return records.view(np.dtype((np.void, records.dtype.itemsize)))[places].view(records.dtype)
+
+
 def text_of(state: SensorState, events: NDArray[np.int64], column: int) -> TextColumn:
     """Return a text column of these events."""
     return gather(state.arena, state.text_starts, state.text_lengths, events, column)

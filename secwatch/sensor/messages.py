@@ -62,7 +62,7 @@ class MessageStage:
         tables: dict[str, Rows] = {}
         places: dict[int, list[tuple[Rows, int]]] = {}
         kept: list[Sequence[Row]] = []  # keeps the ids in `places` from being used again
-        keys, size = (b"", 0) if service in STATELESS else gathering.flow_keys(state.events[events])
+        keys, size = (b"", 0) if service in STATELESS else gathering.flow_keys(gathering.take(state.events, events))
         for number, (event, request, response) in enumerate(_exchanges(state, events)):
             if service in STATELESS:
                 found = self._stateless(service, STATELESS[service], request, response)

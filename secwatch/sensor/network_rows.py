@@ -19,7 +19,7 @@ def icmp_columns(state: SensorState, rows: NDArray[np.int64]) -> Columns:
 
     `destination_port` is among them: for the flow it is the code, for the Community ID the type that answers.
     """
-    records = state.events[rows]
+    records = gathering.take(state.events, rows)
     from_source = records["flag"] == 1
     own = from_source | (records["one_way"] == 1)
     codes = records["round_trip"]
@@ -46,7 +46,7 @@ def icmp_columns(state: SensorState, rows: NDArray[np.int64]) -> Columns:
 
 def arp_columns(state: SensorState, rows: NDArray[np.int64]) -> Columns:
     """Return the columns of these events beside time and addresses."""
-    records = state.events[rows]
+    records = gathering.take(state.events, rows)
     columns: dict[str, ColumnData] = {
         "operation": records["code"].copy(),
         "source_hardware": gathering.text_of(state, rows, network.SOURCE_TEXT),

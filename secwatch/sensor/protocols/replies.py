@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from secwatch.sensor.protocols.row import Malformed
 from secwatch.sensor.protocols.words import words
 
@@ -18,6 +20,7 @@ def command_of(request: bytes) -> tuple[str, bytes]:
     return verb.decode("ascii").upper(), argument.strip(b" ")
 
 
+@lru_cache(maxsize=1024)  # servers say the same again and again
 def reply_of(response: bytes) -> tuple[int, str]:
     """Return code and text of a reply, the lines of a long one joined by a blank. Raise Malformed without a code."""
     code = response[:3]
