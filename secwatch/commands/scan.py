@@ -116,7 +116,7 @@ def _existing(paths: tuple[str, ...]) -> tuple[str, ...]:
 
     if not any(os.path.lexists(path) for path in paths):
         why = f"there is nothing to scan at {paths[0]}: no such file or directory"
-        raise UnreadableInput(why if paths[0] else "an empty path names nothing to scan", "secwatch scan files .")
+        raise UnreadableInput(why, "secwatch scan files .")
     return paths
 
 

@@ -93,16 +93,6 @@ def test_rules_of_one_name_in_two_files_are_two_alerts(secwatch: Secwatch, works
     assert found == {item["id"] for item in items}, "the same rules are known again wherever they lie"
 
 
-@pytest.mark.parametrize("order", [0, 1])
-def test_an_empty_path_is_a_problem_and_hides_no_other(
-    order: int, secwatch: Secwatch, workspace: Path, tree: Path
-) -> None:
-    paths = [".", ""][:: 1 - 2 * order]
-    run = secwatch("-w", workspace, "scan", "files", *paths, "--json", "--fail-on", "never", directory=tree)
-    assert (run.code, run.json["files"], len(run.json["matches"])) == (3, 4, 2)
-    assert run.json["problems"] == [{"path": "", "verdict": "error", "reason": "missing"}]
-
-
 @pytest.mark.parametrize("link", ["srv", "srv/www", "under"])
 def test_a_path_behind_a_link_has_its_owner(link: str, secwatch: Secwatch, workspace: Path, tmp_path: Path) -> None:
     """Registered behind a link and scanned by either name; registered above a link and named through it."""
@@ -183,7 +173,8 @@ def test_something_missing_beside_what_is_there_ends_with_code_3(
     ("arguments", "code", "text"),
     [
         (["gone"], 3, "there is nothing to scan at gone"),
-        ([""], 3, "an empty path"),
+        ([""], 2, "PATH... is empty"),
+        (["tree", ""], 2, "PATH... is empty"),
         (["tree", "--rules", "gone"], 3, "no rules at gone"),
         (["tree", "--rules", "tree"], 3, "no YARA rules"),
         (["tree", "--rules", "broken"], 1, "not one of the 1 rule files can be used: broken/a.yar, line 2"),
