@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
@@ -12,7 +14,7 @@ from secwatch.core import durations
 from secwatch.core.escape import visible
 from secwatch.core.model import Text
 from secwatch.core.moments import to_text
-from secwatch.system.console import Output, announce, note, progress, table
+from secwatch.system.console import Output, announce, note, progress, table, unbuffered_errors
 
 if TYPE_CHECKING:
     from secwatch.pipeline.live import LiveSummary, Progress
@@ -44,6 +46,8 @@ _CONDITIONS = {
     "down": Text("接口 {} 已断开，等待恢复", "interface {} is down; waiting for it to come back"),
     "gone": Text("接口 {} 已消失，等待重新出现", "interface {} has gone; waiting for it to come back"),
 }
+_MOST_SENTENCES = 1000
+_LAST_WORDS_SECONDS = 2.0
 _RENAMED = Text("接口 {} 已改名（{}），抓包继续", "interface {} goes on under another name ({})")
 
 
@@ -65,27 +69,30 @@ def say(application: Application, text: Text, output: Output) -> None:
 
 
 class Listener:
-    """Tells people what happens: one line on a terminal that changes, and sentences that stay."""
+    """Tells people what happens: one line on a terminal that changes, and sentences that stay.
 
-    def __init__(self, application: Application, output: Output, update: Any, duration: float | None):
+    Its own thread writes: a terminal that was stopped (Ctrl-S) or a log that is not read must not stop the capture.
+    """
+
+    def __init__(self, application: Application, captures: tuple[Capture, ...], output: Output, duration: float | None):
         self._application = application
         self._output = output
-        self._update = update
         self._duration = duration
-
-    def _note(self, text: Text) -> None:
-        say(self._application, text, self._output)
+        self._label = visible(" ".join(capture.interface for capture in captures), 40)
+        self._sentences: deque[Text] = deque(maxlen=_MOST_SENTENCES)
+        self._latest: Progress | None = None
+        self._changed = threading.Condition()
+        self._ending = False
+        self._thread = threading.Thread(target=self._work, name="words", daemon=True)
+        self._thread.start()
 
     def missing(self, run: LiveRun) -> None:
         self._note(missing(run))
 
     def progress(self, state: Progress) -> None:
-        words = Text(
-            f"{state.packets_per_second:,.0f} 报文/秒，丢失 {state.dropped:,}，网络流 {state.open_flows:,}",
-            f"{state.packets_per_second:,.0f} packets/s, {state.dropped:,} dropped, {state.open_flows:,} open flows",
-        ).to(self._application.language)
-        with _unheard():
-            self._update(state.seconds, self._duration, words)
+        with self._changed:
+            self._latest = state
+            self._changed.notify()
 
     def interface(self, name: str, condition: str) -> None:
         text = _CONDITIONS.get(condition, _RENAMED)
@@ -103,22 +110,58 @@ class Listener:
         else:
             self._note(Text(f"新告警 {what}：secwatch alerts show {what}", f"new alert: secwatch alerts show {what}"))
 
+    def end(self) -> None:
+        """Say what is still to be said, if anybody hears it within a moment."""
+        with self._changed:
+            self._ending = True
+            self._changed.notify()
+        self._thread.join(_LAST_WORDS_SECONDS)
+
+    def _note(self, text: Text) -> None:
+        with self._changed:
+            self._sentences.append(text)
+            self._changed.notify()
+
+    def _work(self) -> None:
+        with ExitStack() as shown:
+            update: Callable[[float, float | None, str], None] = _nobody_looks
+            with _unheard():
+                update = shown.enter_context(progress(self._label, self._output, itself=False)).update
+            while True:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._sentences or self._latest or self._ending)
+                    sentences, state, ending = list(self._sentences), self._latest, self._ending
+                    self._sentences.clear()
+                    self._latest = None
+                for text in sentences:
+                    say(self._application, text, self._output)
+                if state is not None:
+                    with _unheard():
+                        update(state.seconds, self._duration, _progress(state).to(self._application.language))
+                if ending and not sentences:
+                    break
+            with _unheard():
+                shown.close()
+
+
+def _progress(state: Progress) -> Text:
+    return Text(
+        f"{state.packets_per_second:,.0f} 报文/秒，丢失 {state.dropped:,}，网络流 {state.open_flows:,}",
+        f"{state.packets_per_second:,.0f} packets/s, {state.dropped:,} dropped, {state.open_flows:,} open flows",
+    )
+
 
 @contextmanager
 def listening(
     application: Application, captures: tuple[Capture, ...], output: Output, duration: float | None
 ) -> Iterator[Listener]:
     """Yield who is to be told how it goes; the line on the terminal goes with the block."""
-    label = " ".join(capture.interface for capture in captures)
-    shown = ExitStack()
-    update: Callable[..., None] = _nobody_looks
-    with _unheard():
-        update = shown.enter_context(progress(visible(label, 40), output)).update
-    try:
-        yield Listener(application, output, update, duration)
-    finally:
-        with _unheard():
-            shown.close()
+    with unbuffered_errors():
+        listener = Listener(application, captures, output, duration)
+        try:
+            yield listener
+        finally:
+            listener.end()
 
 
 def missing(run: LiveRun) -> Text:

@@ -151,6 +151,6 @@ def _patience(application: Application, output: Output, service: Service) -> Ite
     from secwatch.sensor import kernels
 
     if not kernels.is_warm():
-        service.tell("EXTEND_TIMEOUT_USEC=300000000", "STATUS=compiling the kernels")
+        service.tell("EXTEND_TIMEOUT_USEC=300000000", "STATUS=compiling the kernels", patience=5.0)
         say(application, COMPILING, output)
     yield

@@ -139,7 +139,7 @@ class _Loop:
         settings = sensor_settings(running.settings.sensor)
         self._sensor = LiveSensor(running.captures, settings, self._deliver, running.service.alive, running.evidence)
         self._outages = Outages()
-        self._ending = False
+        self._ending = self._ready_told = False
         self._deadline: float | None = None
         self._window_seconds = durations.seconds(running.settings.sensor.window)
         self._counted: list[SensorCounters] = []
@@ -167,11 +167,11 @@ class _Loop:
         self._recorder.start()
         for capture in running.captures:
             capture.start()
-        running.service.tell("READY=1", "STATUS=capturing")
         self._started = time.monotonic()
         deadline = self._deadline = self._started + running.duration if running.duration else None
         # Windows go by a clock that nobody sets: the clock on the wall may be put back by hours.
         next_window = self._started + self._window_seconds
+        self._look_around(self._started)
         while not (self._is_over or sensor.gone):
             now = time.monotonic()
             sensor.walk(WAIT_SECONDS if deadline is None else max(min(WAIT_SECONDS, deadline - now), 0.001))
@@ -198,6 +198,8 @@ class _Loop:
 
     def _look_around(self, now: float) -> None:
         running, requests = self._running, self._running.requests
+        if not self._ready_told:
+            self._ready_told = running.service.tell("READY=1", "STATUS=capturing")
         running.service.alive()
         requests.clear()
         if requests.reload:

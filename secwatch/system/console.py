@@ -214,8 +214,11 @@ class Paragraph:
 
 
 @contextmanager
-def progress(label: str, output: Output | None = None) -> Iterator[ProgressLine]:
-    """Show a progress line on standard error while the block runs; nothing at all without a terminal."""
+def progress(label: str, output: Output | None = None, *, itself: bool = True) -> Iterator[ProgressLine]:
+    """Show a progress line on standard error while the block runs; nothing at all without a terminal.
+
+    It moves by itself, in a thread of its own, or only when it is updated.
+    """
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = stderr(output)
@@ -229,6 +232,7 @@ def progress(label: str, output: Output | None = None) -> Iterator[ProgressLine]
         console=console,
         transient=True,
         disable=hidden,
+        auto_refresh=itself,
     )
     with bar:
         yield ProgressLine(bar, bar.add_task(label, total=None, note=""))
@@ -244,6 +248,23 @@ class ProgressLine:
     def update(self, done: float, total: float | None, note: str = "") -> None:
         """Say how far the work is; total is None while unknown."""
         self._bar.update(self._task, completed=done, total=total, note=visible(note, 60))
+        if not self._bar.live.auto_refresh:
+            self._bar.refresh()
+
+
+@contextmanager
+def unbuffered_errors() -> Iterator[None]:
+    """Write standard error without a buffer in the block.
+
+    A thread that is stuck in writing to a buffered one holds its lock, and Python aborts at its end when it meets that.
+    """
+    before = sys.stderr
+    raw = io.FileIO(before.fileno(), "w", closefd=False)
+    sys.stderr = io.TextIOWrapper(raw, before.encoding, before.errors, write_through=True)
+    try:
+        yield
+    finally:
+        sys.stderr = before
 
 
 def note(text: str, output: Output | None = None) -> None:

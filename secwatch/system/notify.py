@@ -9,6 +9,8 @@ import os
 import socket
 import time
 
+_AGAIN_SECONDS = 0.25
+
 
 class Service:
     """The service manager that started this process, if one did. A failure to reach it is no error."""
@@ -25,23 +27,26 @@ class Service:
         """Whether a service manager listens."""
         return bool(self._address)
 
-    def tell(self, *lines: str) -> None:
-        """Send lines such as READY=1."""
+    def tell(self, *lines: str, patience: float = 0.0) -> bool:
+        """Send lines such as READY=1; return whether they were taken. Waits for at most `patience` seconds."""
         if not self._address:
-            return
+            return False
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sending:
-                sending.settimeout(1.0)
-                sending.sendto("\n".join(lines).encode(), self._address)
+                # Connected: of a socket that is not, Linux says that it can be written to even while the other's queue
+                # is full, and waiting would be a busy loop.
+                sending.settimeout(patience)
+                sending.connect(self._address)
+                sending.send("\n".join(lines).encode())
         except OSError:
-            pass
+            return False
+        return True
 
     def alive(self) -> None:
         """Call it often; it says so as often as the watchdog needs, twice in its time."""
         now = time.monotonic()
         if self._every and now >= self._next:
-            self._next = now + self._every
-            self.tell("WATCHDOG=1")
+            self._next = now + (self._every if self.tell("WATCHDOG=1") else _AGAIN_SECONDS)
 
 
 def _watchdog_seconds() -> float:

@@ -1,4 +1,4 @@
-"""`secwatch sense live` in trouble: a full disk, a held database, a clock put back, a terminal that closes."""
+"""`secwatch sense live` in trouble: a full disk, a held database, a clock put back, a terminal closed or stopped."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import pty
 import signal
 import sqlite3
 import subprocess
+import termios
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -58,6 +59,14 @@ def _fill(disk: Path) -> Path:
         except OSError:
             return filler
     raise AssertionError("the disk never got full")
+
+
+def _fill_pipe(writing: int) -> None:
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    os.set_blocking(writing, True)
 
 
 def _stream(tmp_path: Path, packets: int) -> Path:
@@ -162,6 +171,27 @@ def test_a_terminal_that_closes_costs_nothing(net: Wires, workspace: Path, tmp_p
     assert rows(workspace, "flows", "count(*)::INT AS n") == [{"n": 5}]
     with closing(sqlite3.connect(workspace / "state" / "secwatch.db")) as database:
         assert database.execute("SELECT ended_at IS NULL FROM live_runs").fetchall() == [(0,)]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_words_that_nobody_takes_do_not_hold_the_capture_up(
+    net: Wires, workspace: Path, tmp_path: Path, terminal: bool
+) -> None:
+    """A terminal that was stopped with Ctrl-S, and a pipe whose reader sleeps."""
+    reading, writing = pty.openpty() if terminal else os.pipe()
+    live = Live(net, workspace, "-i", "a1", errors=writing).ready()
+    if terminal:
+        termios.tcflow(writing, termios.TCOOFF)
+    else:
+        _fill_pipe(writing)
+        live.tell(signal.SIGHUP)  # it says that it has read the configuration
+    time.sleep(2.5)  # a line of progress each second
+    net.send(_stream(tmp_path, 5))
+    ended = live.end()
+    os.close(reading)
+    os.close(writing)
+    assert ended.code == 0, ended.stdout
+    assert rows(workspace, "flows", "count(*)::INT AS n") == [{"n": 5}]
 
 
 def test_an_interface_that_vanishes_is_told_of_while_it_lasts(secwatch: Secwatch, workspace: Path) -> None:

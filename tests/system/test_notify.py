@@ -64,3 +64,30 @@ def test_nobody_listening_is_no_error(name: str, monkeypatch: pytest.MonkeyPatch
     service = Service()
     service.tell("READY=1")
     service.alive()
+
+
+def test_a_manager_that_does_not_listen_holds_nobody_up(
+    manager: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its queue is full: nothing waits, nothing spins, and the watchdog is told as soon as there is room."""
+    monkeypatch.setenv("WATCHDOG_USEC", "200000")
+    service = Service()
+    while service.tell("STATUS=much to say"):
+        pass
+    began = time.monotonic()
+    for _ in range(20):
+        assert not service.tell("STATUS=more")
+        service.alive()
+    assert time.monotonic() - began < 1
+    before = time.process_time()
+    assert not service.tell("READY=1", patience=0.5)
+    assert time.process_time() - before < 0.25, "it waits, and does not spin"
+    manager.recv(100)
+    time.sleep(0.3)
+    service.alive()
+    manager.settimeout(0)
+    heard = []
+    with pytest.raises(BlockingIOError):
+        while True:
+            heard.append(manager.recv(100))
+    assert heard[-1] == b"WATCHDOG=1"
