@@ -29,8 +29,9 @@ class SensorSettings:
 
     Idle time-outs are Zeek's (tcp_inactivity_timeout 5 min, udp and icmp 1 min, tcp_close_delay
     5 s in base/init-bare.zeek); the active time-out is the 30 min that NetFlow exporters
-    (softflowd, nfstream, Cisco) use. An attempt is TCP that nobody has answered. Zeek ends it 5 s after
-    its first SYN (tcp_attempt_delay) and makes a new connection of a SYN that is sent again later; here
+    (softflowd, nfstream, Cisco) use. An attempt is TCP that nobody has answered: SYNs, stealth probes, a
+    bare acknowledgement that stays alone. Zeek ends it 5 s after its first SYN (tcp_attempt_delay; the
+    acknowledgement after its 5 min) and makes a new connection of a SYN that is sent again later; here
     the time counts from the last packet and is longer than the pause before the fourth repetition
     (16 s: RFC 6298 begins with 1 s and doubles), so that a scan is told soon and what a
     patient client repeats stays one flow. A flow takes 208 bytes, so the default bound takes 240 MB at

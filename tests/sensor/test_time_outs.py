@@ -41,6 +41,33 @@ def test_an_attempt_ends_before_other_tcp(tmp_path: Path, flags: int) -> None:
     assert [flow["export_reason"] for flow in read(path, longer).flows] == ["flush", "flush"]
 
 
+def test_a_scan_by_bare_acknowledgements_ends_as_soon(tmp_path: Path) -> None:
+    """One packet each that nobody answers: told after 20 s, and not after the 300 s of a connection."""
+    probes = [(1e9 + 0.1 * port, segment(ACK, service=1000 + port)) for port in range(10)]
+    path = pcap(tmp_path / "f.pcap", [*probes, (1e9 + 22, datagram(b"?" * 20))])
+    flows = read(path).flows
+    assert [flow["export_reason"] for flow in flows] == ["idle"] * 10 + ["flush"]
+    assert {(flow["connection_state"], flow["history"]) for flow in flows[:10]} == {("OTH", "A")}
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [(0, segment(ACK)), (0.1, segment(ACK, answer=True))],
+        [(0, segment(ACK)), (1, segment(ACK))],
+        [(0, segment(PSH | ACK, b"x"))],
+        [(0, segment(ACK, answer=True))],
+    ],
+    ids=["answered", "repeated", "with payload", "of a server"],
+)
+def test_what_belongs_to_an_open_connection_is_no_attempt(tmp_path: Path, frames: list[tuple[float, bytes]]) -> None:
+    """A capture that begins in the middle sees connections that pause: they stay one flow."""
+    both = [*frames, (200, segment(PSH | ACK, b"y"))]
+    (flow,) = read(pcap(tmp_path / "f.pcap", [(1e9 + time, frame) for time, frame in both])).flows
+    assert (flow["connection_state"], flow["export_reason"]) == ("OTH", "flush")
+    assert flow["source_packets"] + flow["destination_packets"] == len(both)
+
+
 def test_a_patient_client_makes_one_flow_of_its_repeated_syns(tmp_path: Path) -> None:
     """RFC 6298: pauses of 1, 2, 4, 8 and 16 s. Whoever is answered at last has a connection like any other."""
     tries = [(1e9 + seconds, segment(SYN)) for seconds in (0, 1, 3, 7, 15, 31)]

@@ -116,19 +116,36 @@ def append(state: SensorState, number: int, chain: int, time: int) -> None:
 def touch(state: SensorState, number: int, time: int, closed: bool) -> None:
     """Move an active flow towards the young end of its list.
 
-    A closed one goes into the list of closed flows, an attempt that was answered into that of TCP.
+    A closed one goes into the list of closed flows, an attempt that turns out to be a connection into that of TCP.
     """
     flow = state.flows[np.uint64(number)]
     chain = signed(flow["list"])
     if closed and chain != LIST_CLOSED:
         unlink(state, number)
         append(state, number, LIST_CLOSED, time)
-    elif chain == LIST_ATTEMPT and (flow["destination_packets"] > 0 or signed(flow["source_flags"]) & 0x10):
+    elif chain == LIST_ATTEMPT and _is_connected(flow):
         unlink(state, number)
         append(state, number, LIST_TCP, time)
     elif abs(time - flow["listed"]) >= RELIST_AFTER:
         unlink(state, number)
         append(state, number, chain, time)
+
+
+@part
+def _is_connected(flow: Record) -> bool:
+    """Return whether a TCP flow shows more than an attempt: an answer, or an acknowledgement with something to it.
+
+    A bare acknowledgement that begins a flow and stays alone is a probe (nmap -sA), or the one packet of a
+    connection that was open before the capture saw it. Nothing in it tells them apart, and both are told
+    alike (OTH, A), so it waits like a SYN. An open connection shows itself soon: by payload, by its other
+    side, which acknowledges a keep-alive at once, or by its next acknowledgement. One that pauses for longer
+    and is seen on one side only comes in parts: rather that than a scan that is told after minutes.
+    """
+    if flow["destination_packets"] > 0:
+        return True
+    if signed(flow["source_flags"]) & 0x10 == 0:
+        return False
+    return bool(flow["source_packets"] > 1 or flow["source_payload"] > 0)
 
 
 @part

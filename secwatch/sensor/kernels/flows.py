@@ -214,8 +214,8 @@ def create(state: SensorState, packet: Record, data: Bytes, tag: int) -> tuple[i
     state.table[np.uint64(place)] = (tag << 32) | number
     protocol = packet["protocol"]
     if protocol == 6:
-        # Whatever acknowledges nothing waits for its first answer; a fragment may hide its flags.
-        waits = signed(packet["flags"]) & 0x10 == 0 and packet["fragment"] == NOT_FRAGMENTED
+        # A fragment may hide its flags.
+        waits = packet["fragment"] == NOT_FRAGMENTED
         append(state, number, LIST_ATTEMPT if waits else LIST_TCP, packet["time"])
     else:
         append(state, number, LIST_UDP if protocol == 17 else LIST_OTHER, packet["time"])
