@@ -10,12 +10,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from secwatch.sensor.blocks import CARRY_BYTES
 from secwatch.sensor.kernels import index as finder
 from secwatch.sensor.kernels import state as memory
 from secwatch.sensor.kernels.state import SensorState
 from secwatch.sensor.kernels.track import flush, tick
 from secwatch.sensor.pcapfile import BLOCK_BYTES
-from secwatch.sensor.reader import CARRY_BYTES, FlowReader, SensorSettings
+from secwatch.sensor.reader import FlowReader, SensorSettings
 
 _COUNTED_FROM_ZERO = (
     memory.PACKETS,
@@ -123,7 +124,7 @@ class ContinuingReader(FlowReader):
                 return False
             self._capture.tag(view[:size])
             self._read += size
-        self._skip = 0
+        self._blocks.skip = 0
         return True
 
     def read_on(self) -> Iterator[memory.Output | None]:
@@ -132,11 +133,11 @@ class ContinuingReader(FlowReader):
         `at_end` says whether a None stands for the end of the file as it is now: whoever asks again after it makes
         the reader look whether there is more.
         """
-        for block, start, end in self._blocks():
+        for block, start, end in self._read_blocks():
             self.at_end = end == CARRY_BYTES
             self._read += end - CARRY_BYTES
             yield from self._take_block(block, start, end)
-            self._behind = end - self._left
+            self._behind = end - self._blocks.left
             yield None
         yield self._hand_over()
 
@@ -167,4 +168,4 @@ class ContinuingReader(FlowReader):
 
     def finish(self) -> None:
         """Make `identity` and `content` known; nothing can be read any more."""
-        self._identity = self._capture.identity()
+        self._identify()

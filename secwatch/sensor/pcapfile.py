@@ -160,9 +160,9 @@ class CaptureFile:
             except OSError as error:
                 raise UnreadableInput(f"{self._name} stopped being readable: {error.strerror}", _HINT) from error
             if not size:
-                self._ended = True
                 break
             filled += size
+        self._ended = not filled
         return filled
 
     def expect(self, lengths: Sequence[int]) -> None:

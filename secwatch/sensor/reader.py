@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from secwatch.core.columns import ColumnBatch
 from secwatch.core.errors import UnreadableInput
 from secwatch.sensor.batches import BatchMaker
+from secwatch.sensor.blocks import Blocks
 from secwatch.sensor.content import Content
 from secwatch.sensor.kernels import index as finder
 from secwatch.sensor.kernels import state as memory
 from secwatch.sensor.kernels.link import LINK_TYPES, UNSUPPORTED
 from secwatch.sensor.kernels.track import flush, track
-from secwatch.sensor.pcapfile import BLOCK_BYTES, CaptureFile
-
-CARRY_BYTES = finder.LARGEST_BLOCK + (1 << 16)  # room for a record that began in the block before
+from secwatch.sensor.pcapfile import CaptureFile
 
 
 @dataclass(frozen=True)
@@ -131,6 +130,7 @@ class FlowReader:
         self._index = finder.new_index()
         self._maker = BatchMaker(self._state)
         self._damage: dict[str, int] = {}
+        self._blocks = Blocks(self._capture, self._goes_on)
         self._identity: tuple[str, Content] | None = None
         self._prepare_index()
 
@@ -140,6 +140,7 @@ class FlowReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._blocks.close()
         self._capture.close()
 
     @property
@@ -186,11 +187,15 @@ class FlowReader:
         An output may be read until the next one has been asked for and has come, also by another thread:
         two sets of arrays take turns.
         """
-        for block, start, end in self._blocks():
+        for block, start, end in self._read_blocks():
             yield from self._take_block(block, start, end)
         while not flush(self._state):
             yield self._hand_over()
         yield self._hand_over()
+        self._identify()
+
+    def _identify(self) -> None:
+        self._blocks.close()
         self._identity = self._capture.identity()
 
     def columns(self, output: memory.Output) -> Sequence[ColumnBatch]:
@@ -217,41 +222,21 @@ class FlowReader:
 
     def _prepare_index(self) -> None:
         kind = self._capture.format
-        self._skip = kind.header_bytes
+        self._blocks.skip = kind.header_bytes
         self._index.file[finder.SWAPPED] = kind.swapped
         self._index.file[finder.RECORD_HEADER] = kind.record_header
         self._index.file[finder.NANOSECONDS] = kind.nanoseconds
         self._index.file[finder.LINK_TYPE] = kind.link_type
 
-    def _blocks(self) -> Iterator[tuple[NDArray[np.uint8], int, int]]:
-        """Yield (buffer, start, end) with whole records as far as they are read.
-
-        `_left` is where the consumer stopped; what lies behind it begins the next block.
-        """
-        buffer = np.empty(CARRY_BYTES + BLOCK_BYTES, np.uint8)
-        self._left = end = CARRY_BYTES
-        skip = self._skip
-        while True:
-            start = CARRY_BYTES - (end - self._left)
-            buffer[start:CARRY_BYTES] = buffer[self._left : end]
-            free = buffer.data[CARRY_BYTES:]
-            end, self._left = CARRY_BYTES, start
-            size = self._capture.read_into(free)
-            while not size and self._goes_on():
-                yield buffer, start, end  # nothing new: whoever takes it may wait a moment
-                size = self._capture.read_into(free)
-            if not size:
-                break
-            self._capture.tag(free[:size])
-            end = CARRY_BYTES + size
-            self._left = start + skip
-            skip = 0
-            yield buffer, self._left, end
+    def _read_blocks(self) -> Iterator[tuple[NDArray[np.uint8], int, int]]:
+        """Yield (buffer, start, end) with whole records as far as they are read, up to the end or the first damage."""
+        for block in self._blocks:
+            yield block
             if self._damage:
                 return
         if self._capture.damage:
             self._damage[self._capture.damage] = 1
-        elif end > self._left:
+        elif self._blocks.rest:
             self._damage["truncated_file"] = 1
 
     def _goes_on(self) -> bool:
@@ -270,7 +255,7 @@ class FlowReader:
                 if done == count:
                     break
                 yield self._hand_over()
-        self._left = start
+        self._blocks.left = start
         if reason == finder.CORRUPT:
             self._damage["corrupt_block" if self._capture.format.pcapng else "corrupt_record"] = 1
 
