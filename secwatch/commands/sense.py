@@ -28,7 +28,7 @@ _LABELS = {
     "flows": Text("网络流", "flows"),
     "flows_only": Text("方式", "mode"),
     "not_ip": Text("非 IP 报文", "packets that are not IP"),
-    "retransmissions": Text("TCP 重传", "TCP retransmissions"),
+    "retransmissions": Text("重复报文", "repeated packets"),
     "dropped": Text("丢失报文", "packets dropped"),
     "alerts": Text("告警 (新增或更新)", "alerts opened or added to"),
     "seconds": Text("用时", "time"),

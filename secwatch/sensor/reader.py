@@ -85,7 +85,8 @@ class SensorCounters:
     `malformed` counts by cause: packets that are in no flow (kernels.state.PACKET_CAUSES), events
     that could not be read (EVENT_CAUSES), and damage of the file. Every packet is in a flow, in `not_ip` (ARP
     and the like), or in one of the packet causes. `retransmissions` are TCP segments whose payload
-    was there before: they count in their flow and make no events.
+    was there before, and copies of datagrams that are read (kernels.copies): they count in their flow and make no
+    events.
     """
 
     packets: int

@@ -47,8 +47,16 @@ FLOWS = Table(
         Column("destination_payload_bytes", Kind.UINT64, "transport payload bytes from the server"),
         Column("source_tcp_flags", Kind.UINT8, "all TCP flags the client sent, or-ed"),
         Column("destination_tcp_flags", Kind.UINT8, "all TCP flags the server sent, or-ed"),
-        Column("source_retransmissions", Kind.UINT32, "segments of the client whose payload was there before"),
-        Column("destination_retransmissions", Kind.UINT32, "segments of the server whose payload was there before"),
+        Column(
+            "source_retransmissions",
+            Kind.UINT32,
+            "segments of the client whose payload was there before; of UDP, mirrored copies of DNS and the like",
+        ),
+        Column(
+            "destination_retransmissions",
+            Kind.UINT32,
+            "segments of the server whose payload was there before; of UDP, mirrored copies of DNS and the like",
+        ),
         Column("source_first_payload_bytes", Kind.UINT16, "payload of the client's first packet that had one"),
         Column("destination_first_payload_bytes", Kind.UINT16, "payload of the server's first packet that had one"),
         Column("source_ttl", Kind.UINT8, "time to live, or hop limit, of the client's first packet; 0: none seen"),

@@ -7,6 +7,7 @@ import numpy as np
 from secwatch.sensor.kernels.collecting import begin, open_session
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.conversation import take_datagram
+from secwatch.sensor.kernels.copies import is_copy
 from secwatch.sensor.kernels.dns import plausible
 from secwatch.sensor.kernels.history import difference
 from secwatch.sensor.kernels.http import begins_head
@@ -58,6 +59,8 @@ def see_udp(state: SensorState, data: Bytes, number: int, packet: Record, from_s
                 return
             if not early or not plausible(data, start, end):
                 return
+    if is_copy(state, data, number, packet, from_source):
+        return
     whole = end - start >= packet["payload_length"]
     if end - start < 12 or not take_query(state, data, number, signed(packet["time"]), start, end, from_source):
         state.causes[MALFORMED_DNS if whole else TRUNCATED_DNS] += 1
@@ -81,8 +84,7 @@ def _take_datagram(
         if service == NO_SERVICE:
             return False
         flow["service"] = service
-    cut = end - start < packet["payload_length"]
-    take_datagram(state, number, service, data, start, end, signed(packet["time"]), from_source, cut)
+    take_datagram(state, data, number, service, packet, from_source)
     return True
 
 

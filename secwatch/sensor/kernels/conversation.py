@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from secwatch.sensor.kernels.compiler import part
+from secwatch.sensor.kernels.copies import is_copy
 from secwatch.sensor.kernels.http import is_response
 from secwatch.sensor.kernels.messages import role, role_datagram
 from secwatch.sensor.kernels.queries import take_query
@@ -23,6 +24,7 @@ from secwatch.sensor.kernels.state import (
     SERVICE_TLS,
     SLOT_BYTES,
     TRUNCATED_DNS,
+    Record,
     SensorState,
 )
 from secwatch.sensor.kernels.tls_records import CLIENT_HELLO, is_hello
@@ -90,19 +92,16 @@ def take_message(
 
 @part
 def take_datagram(
-    state: SensorState,
-    number: int,
-    service: int,
-    data: Bytes,
-    start: int,
-    end: int,
-    time: int,
-    from_source: bool,
-    cut: bool,
+    state: SensorState, data: Bytes, number: int, service: int, packet: Record, from_source: bool
 ) -> None:
-    """Take the datagram data[start:end] of a service that is known."""
+    """Take a datagram of a service that is known, unless it is a copy."""
+    start, end = signed(packet["payload_start"]), signed(packet["payload_end"])
+    cut = end - start < packet["payload_length"]
     end = min(end, start + SLOT_BYTES)
+    time = signed(packet["time"])
     what, key = role_datagram(service, data, start, end, from_source)
+    if what == IGNORE or is_copy(state, data, number, packet, from_source):
+        return
     if what == REQUEST:
         _wait(state, number, service, key, data, start, end, time, from_source, signed(-1), cut)
     else:
