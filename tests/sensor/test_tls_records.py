@@ -10,6 +10,8 @@ import pytest
 
 from secwatch.sensor.traffic import client_hello
 from tests.sensor.frames import ACK, PSH, SYN, pcap, segment
+from tests.sensor.protocols.test_certificate import EC, made
+from tests.sensor.protocols.test_certificate import message as certificates
 from tests.sensor.reading import Reading, accounted, read
 
 HELLO = client_hello("portal.city.example", random.Random(4))
@@ -54,9 +56,34 @@ def test_a_hello_in_more_records_than_are_kept_is_counted(tmp_path: Path) -> Non
     assert sum(reading.counters.malformed.values()) == 1
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 20, 37])
-def test_a_server_that_does_it_is_counted(tmp_path: Path, size: int) -> None:
-    reading = _read(tmp_path, _records(HELLO, 10000), _records(SERVER_HELLO, size))
+@pytest.mark.parametrize("most", [65000, 1400, 11, 1])
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 20, 37, 45, 46])
+def test_short_records_hide_no_answer(tmp_path: Path, size: int, most: int) -> None:
+    """The version, cipher and fingerprint of the server, and its certificate behind them."""
+    body = certificates(made(EC))
+    server = SERVER_HELLO + b"\x0b" + len(body).to_bytes(3, "big") + body + bytes.fromhex("0e000000")
+    (whole,) = _read(tmp_path, _records(HELLO, 10000), _records(server, 10000)).tls
+    assert whole["certificate_sha256"]
+    reading = _read(tmp_path, _records(HELLO, 10000), _records(server, size), most=most)
+    assert reading.tls == [whole | {"time": reading.tls[0]["time"]}]
+    assert reading.counters.malformed == {}
+
+
+@pytest.mark.parametrize("most", [65000, 1])
+@pytest.mark.parametrize("size", [1, 5, 40, 10000])
+def test_version_1_3_is_read_though_its_records_are_short(tmp_path: Path, size: int, most: int) -> None:
+    """What follows is encrypted; nothing of it is taken for a message."""
+    hello = bytes.fromhex("0200002e 0303") + bytes(32) + bytes.fromhex("00 1301 00 0006 002b 0002 0304")
+    server = _records(hello, size) + bytes.fromhex("140303 0001 01 170303 0003 0b0000")
+    reading = _read(tmp_path, _records(HELLO, 10000), server, most=most)
+    (row,) = reading.tls
+    assert (row["version"], row["cipher"], row["certificate_sha256"]) == ("TLSv13", "0x1301", "")
+    assert reading.counters.malformed == {}
+
+
+@pytest.mark.parametrize("size", [1, 5, 20])
+def test_an_answer_that_breaks_off_is_counted(tmp_path: Path, size: int) -> None:
+    reading = _read(tmp_path, _records(HELLO, 10000), _records(SERVER_HELLO[:38], size))
     assert [row["server_name"] for row in reading.tls] == ["portal.city.example"]
     assert reading.counters.malformed == {"malformed_tls": 1}
 

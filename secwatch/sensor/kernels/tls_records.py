@@ -6,6 +6,7 @@ import numpy as np
 
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.reads import Bytes, big16, byte, signed
+from secwatch.sensor.kernels.state import LARGE_BYTES
 
 CLIENT_HELLO, SERVER_HELLO = 1, 2
 NOT_THERE, NO_RECORD = -1, -2
@@ -72,3 +73,28 @@ def join_records(data: Bytes, start: int, end: int) -> int:
             place += 1
             offset += 1
     return min(place, end)
+
+
+@part
+def join_into(target: Bytes, place: int, data: Bytes, start: int, end: int) -> int:
+    """Write what the handshake records of data[start:end] hold, LARGE_BYTES at most, as one record at `place`.
+
+    Return its end in the target.
+    """
+    most = min(end - start, signed(LARGE_BYTES))
+    stop = place + 5
+    offset = start
+    while offset + 5 <= start + most and byte(data, offset) == 0x16:
+        length = min(big16(data, offset + 3), start + most - offset - 5)
+        offset += 5
+        for _ in range(length):
+            target[np.uint64(stop)] = data[np.uint64(offset)]
+            stop += 1
+            offset += 1
+    length = stop - place - 5
+    target[np.uint64(place)] = 0x16
+    target[np.uint64(place + 1)] = 3
+    target[np.uint64(place + 2)] = 3
+    target[np.uint64(place + 3)] = length >> 8
+    target[np.uint64(place + 4)] = length & 255
+    return stop

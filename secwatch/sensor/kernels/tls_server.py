@@ -1,6 +1,6 @@
 """What a TLS server says first: version and cipher, JA3S, the protocol it chose, its certificates.
 
-Handshake messages are read across records. Up to TLS 1.2 the server's messages run up to its
+Handshake messages are read across records of any length. Up to TLS 1.2 the server's messages run up to its
 certificates; from 1.3 on all behind the ServerHello is encrypted.
 """
 
@@ -11,13 +11,14 @@ import numpy as np
 from secwatch.sensor.kernels.compiler import part
 from secwatch.sensor.kernels.reads import Bytes, big16, byte, signed
 from secwatch.sensor.kernels.rows import set_text
-from secwatch.sensor.kernels.state import ARENA, LARGE_BYTES, SLOT_BYTES, SensorState
+from secwatch.sensor.kernels.state import ARENA, LARGE_BYTES, ROW_TEXT, SLOT_BYTES, SensorState
 from secwatch.sensor.kernels.text import put, put_decimal, put_escaped
 from secwatch.sensor.kernels.tls import ALPN_TEXT, CERTIFICATE_TEXT, JA3S_TEXT
-from secwatch.sensor.kernels.tls_records import NOT_THERE, hello_byte
+from secwatch.sensor.kernels.tls_records import NOT_THERE, hello_byte, join_into
 
 _CERTIFICATE = 11
 _RECORD = 5  # bytes of a record header
+_MESSAGE = 4  # bytes of the header of a handshake message
 _LARGEST_RECORD = 16384 + 2048
 _LARGEST_HELLO = 1 << 16
 
@@ -61,7 +62,8 @@ def _or_cut(needed: int, most: int) -> tuple[int, int]:
 def frame_server(data: Bytes, start: int, end: int) -> tuple[int, int]:
     """Return (length, wanted) of a server's messages from `start` up to its certificates, or while they are plain."""
     offset = start
-    left = 0  # of the message that is under way
+    have = 0  # bytes of the header of the message that is under way
+    left = 0  # bytes of its body that are to come
     kind = -1
     while True:
         if offset + _RECORD > end:
@@ -71,23 +73,31 @@ def frame_server(data: Bytes, start: int, end: int) -> tuple[int, int]:
             return (offset - start, offset - start) if offset > start else (-1, 0)
         place = offset + _RECORD
         stop = place + length
+        begun = -1  # where the message begins, if it does in this record
         while place < stop:
-            if left == 0:
-                if place + 4 > stop:
-                    return stop - start, stop - start  # a header over two records: nobody does that
-                if place + 4 > end:
-                    return _or_cut(stop - start, LARGE_BYTES)
-                kind = byte(data, place)
-                left = 4 + (byte(data, place + 1) << 16 | byte(data, place + 2) << 8 | byte(data, place + 3))
+            if place >= end:
+                return _or_cut(place + 1 - start, LARGE_BYTES)
+            if have < _MESSAGE:
+                if have == 0:
+                    begun, kind, left = place, byte(data, place), 0
+                else:
+                    left = left << 8 | byte(data, place)
+                have += 1
+                place += 1
+                if have < _MESSAGE or left > 0:
+                    continue
             step = min(left, stop - place)
             if place + step > end:
                 return _or_cut(place + step - start, LARGE_BYTES)
-            if kind == 2 and step == left and _chosen_version(data, place, place + step) == 0x0304:
-                return stop - start, place + step - start
             left -= step
             place += step
-            if left == 0 and kind == _CERTIFICATE:
-                return place - start, place - start
+            if left == 0:
+                # One in several records need not be looked into: in 1.3 a record that is no handshake follows.
+                if kind == 2 and begun >= 0 and _chosen_version(data, begun, place) == 0x0304:
+                    return stop - start, place - start
+                if kind == _CERTIFICATE:
+                    return place - start, place - start
+                have = 0
         offset = stop
 
 
@@ -125,10 +135,23 @@ def _server_hello(data: Bytes, start: int, end: int) -> tuple[int, int, int]:
 def server_texts(state: SensorState, row: int, data: Bytes, start: int, end: int) -> bool:
     """Fill the row from the server's messages, whose first record begins at `start`. Return whether they were good."""
     message = start + _RECORD
+    length = big16(data, start + 3)
+    if length >= _MESSAGE and message + _MESSAGE <= end:
+        if length >= _MESSAGE + (byte(data, message + 2) << 8 | byte(data, message + 3)):
+            return _hello_texts(state, row, data, start, end)
+    # Behind the most that the texts of this row can be, the arena is free.
+    place = signed(state.control[ARENA]) + ROW_TEXT
+    return _hello_texts(state, row, state.arena, place, join_into(state.arena, place, data, start, end))
+
+
+@part
+def _hello_texts(state: SensorState, row: int, data: Bytes, start: int, end: int) -> bool:
+    """Fill the row from messages of which the first is in the record at `start`. Return whether it was good."""
+    message = start + _RECORD
     stop = min(message + big16(data, start + 3), end)
-    if message + 4 > stop:
+    if message + _MESSAGE > stop:
         return False
-    stop = min(stop, message + 4 + (byte(data, message + 2) << 8 | byte(data, message + 3)))
+    stop = min(stop, message + _MESSAGE + (byte(data, message + 2) << 8 | byte(data, message + 3)))
     version, cipher, extensions = _server_hello(data, message, stop)
     record = state.events[np.uint64(row)]
     record["answer"] = version
@@ -175,23 +198,30 @@ def _put_certificates(state: SensorState, row: int, data: Bytes, start: int, end
     begin = signed(state.control[ARENA])
     place = begin
     offset = start
-    left = 0
+    have, left = 0, 0
     kind = -1
-    while offset + _RECORD <= end and byte(data, offset) == 0x16 and (kind != _CERTIFICATE or left > 0):
+    while offset + _RECORD <= end and byte(data, offset) == 0x16 and not (kind == _CERTIFICATE and have == 0):
         stop = offset + _RECORD + big16(data, offset + 3)
         offset += _RECORD
         while offset < min(stop, end):
-            if left == 0:
-                if kind == _CERTIFICATE or offset + 4 > min(stop, end):
-                    break
-                kind = byte(data, offset)
-                left = byte(data, offset + 1) << 16 | byte(data, offset + 2) << 8 | byte(data, offset + 3)
-                offset += 4
+            if have < _MESSAGE:
+                if have == 0:
+                    if kind == _CERTIFICATE:
+                        break
+                    kind, left = byte(data, offset), 0
+                else:
+                    left = left << 8 | byte(data, offset)
+                have += 1
+                offset += 1
+                if have < _MESSAGE or left > 0:
+                    continue
             step = min(left, stop - offset, end - offset)
             if kind == _CERTIFICATE:
                 for index in range(step):
                     place = put(state.arena, place, byte(data, offset + index))
             offset += step
             left -= step
+            if left == 0:
+                have = 0
         offset = stop
     set_text(state, row, CERTIFICATE_TEXT, place)
