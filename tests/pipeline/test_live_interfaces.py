@@ -49,9 +49,10 @@ def test_down_up_gone_and_made_anew(own: Wires, workspace: Path, one: Path) -> N
     ended = live.end()
     assert ended.json["packets"] == 3, ended.stderr
     said = [line for line in ended.stderr.splitlines() if "interface a1" in line]
-    assert [word for line in said for word in ("down", "up again", "gone") if word in line] == [
-        "down", "up again", "gone", "up again",
-    ], ended.stderr  # fmt: skip
+    words = [word for line in said for word in ("down", "up again", "gone") if word in line]
+    if words[2:4] == ["down", "gone"]:
+        del words[2]  # Linux takes an interface down before it deletes it; whoever looks just then sees that
+    assert words == ["down", "up again", "gone", "up again"], ended.stderr
 
 
 @pytest.mark.parametrize("noticed", [True, False])
@@ -74,7 +75,8 @@ def test_away_in_another_namespace_and_back_with_the_same_number(
         own.send(one)
         ended = live.end()
     assert ended.json["packets"] == 2, ended.stderr
-    assert ("a1 has gone" in ended.stderr) == ("a1 is up again" in ended.stderr)
+    lacked = "a1 has gone" in ended.stderr or "a1 is down" in ended.stderr
+    assert lacked == ("a1 is up again" in ended.stderr)
     assert "a1 has gone" in ended.stderr or not noticed
 
 

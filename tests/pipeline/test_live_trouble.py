@@ -6,7 +6,6 @@ import os
 import pty
 import signal
 import sqlite3
-import subprocess
 import termios
 import time
 from collections.abc import Callable, Iterator
@@ -34,19 +33,6 @@ def _held(workspace: Path) -> Iterator[None]:
         other.execute("BEGIN IMMEDIATE")
         yield
         other.execute("ROLLBACK")
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 16 MB."""
-    small = tmp_path / "small"
-    small.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", small], check=False).returncode:
-        pytest.skip("a small file system cannot be mounted here")
-    try:
-        yield small
-    finally:
-        subprocess.run(["umount", "--lazy", small], check=True)
 
 
 def _fill(disk: Path) -> Path:

@@ -88,12 +88,12 @@ def pcap(
 ) -> Path:  # fmt: skip
     """Write a pcap file of (seconds, frame)."""
     scale = 10**9 if magic == 0xA1B23C4D else 10**6
-    out = struct.pack(f"{order}IHHiIII", magic, 2, 4, 0, 0, snaplen, link)
+    parts = [struct.pack(f"{order}IHHiIII", magic, 2, 4, 0, 0, snaplen, link)]
     for moment, frame in frames:
         ticks = round(moment * 1_000_000) * (scale // 10**6)
         kept = frame[:snaplen]
-        out += struct.pack(f"{order}IIII", ticks // scale, ticks % scale, len(kept), len(frame)) + kept
-    path.write_bytes(out)
+        parts += [struct.pack(f"{order}IIII", ticks // scale, ticks % scale, len(kept), len(frame)), kept]
+    path.write_bytes(b"".join(parts))
     return path
 
 
