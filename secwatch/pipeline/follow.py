@@ -6,7 +6,6 @@ holds the flows that are still open. Whatever is killed takes up there: no packe
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from secwatch.core.ownership import Ownership
 from secwatch.detect import catalogue
 from secwatch.detect.recorded import Evaluator
 from secwatch.pipeline.accounts import Accounts
+from secwatch.pipeline.claims import Claims, lock_of
 from secwatch.pipeline.followed import Ledger
 from secwatch.pipeline.novelty import Verdict, is_known, judge
 from secwatch.pipeline.read import InputResult, ReadSummary, counted, sensor_settings
@@ -62,13 +62,11 @@ def read_directory(
         raise UnreadableInput(
             "the path of the directory is not UTF-8, so how far it is read cannot be kept", "rename it"
         )
-    name = hashlib.sha256(str(directory).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    with lock.hold(place.runtime, f"follow-{name}"):
+    with lock.hold(place.runtime, lock_of(str(directory))), Claims(place.runtime, str(directory)) as claims:
         known = catalogue.load(place)
         evaluator = Evaluator(place.lake, database, ownership, settings.detect)
-        ledger = Ledger(
-            place, evaluator, known.enabled(settings.detect), str(directory), detect=detect, flows_only=flows_only
-        )
+        definitions = known.enabled(settings.detect)
+        ledger = Ledger(place, evaluator, definitions, str(directory), claims, detect=detect, flows_only=flows_only)
         sensor = sensor_settings(settings.sensor, flows_only=flows_only)
         follower = _Follower(ledger, Rotation(directory), sensor, steering)
         ledger.begin(steering.now(), again=again)
@@ -109,6 +107,7 @@ class _Follower:
                     self._read(waiting[0], len(waiting) > 1)
                 except UnreadableInput as error:
                     self._leave(waiting[0], error)
+                self._ledger.claims.release()
             elif self._steering.follow:
                 self._wait()
             else:

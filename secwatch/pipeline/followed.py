@@ -14,6 +14,7 @@ from secwatch.detect.definition import Definition
 from secwatch.detect.recorded import Evaluator
 from secwatch.lake.write import Writer
 from secwatch.pipeline.accounts import sum_by_kind
+from secwatch.pipeline.claims import Claims
 from secwatch.pipeline.identity import hint_of
 from secwatch.pipeline.novelty import Verdict, View, candidates, held_elsewhere, judge, stale_parts
 from secwatch.pipeline.tidy import tidy
@@ -27,8 +28,6 @@ from secwatch.store import lake as store
 from secwatch.system.database import Database
 from secwatch.system.paths import Place, prepare
 
-GROWING = "growing:"  # how the identity of an input begins whose file has not ended
-
 
 class Ledger:
     """The record of one directory. `row` is how far it was read, `recorded` the inputs that came from it."""
@@ -39,6 +38,7 @@ class Ledger:
         evaluator: Evaluator,
         definitions: Sequence[Definition],
         directory: str,
+        claims: Claims,
         *,
         detect: bool,
         flows_only: bool,
@@ -50,6 +50,7 @@ class Ledger:
         self._evaluator = evaluator
         self._definitions = definitions
         self.directory = directory
+        self.claims = claims
         self._before: Mapping[str, Any] = {}
         self._input: int | None = None
         self._verdict = Verdict()
@@ -100,7 +101,7 @@ class Ledger:
         row = self.row
         last = None if self._last in self.stale else self._last
         place = None if row is None else (row.path, row.first_time)
-        known = (self.database, self.key, self.directory, self.recorded, self.stale)
+        known = (self.database, self.key, self.directory, self.claims, self.recorded, self.stale)
         return View(*known, last, place, self._again, self._flows_only)
 
     def goes_on(self, item: Rotated) -> bool:
@@ -144,7 +145,7 @@ class Ledger:
                     continue  # it will be said when it is read
                 if verdict.continues:
                     self.move(item)
-                if verdict.continues or verdict.known:
+                if verdict.continues or verdict.known or row.input_id in verdict.replaces:
                     return None
         return left
 
@@ -251,15 +252,25 @@ class Ledger:
         """What has been read elsewhere of the same content, as it turns out when all of it is known."""
         if not reader.finished:
             return ()
-        return held_elsewhere(self.view, item.path, reader.identity, reader.content)
+        content, view = reader.content, self.view
+        prefixes = dict(content.prefixes)
+        for found in candidates(view, content.head, item):
+            # What nobody knew when this file was opened: a copy that was read since, say.
+            if found.directory != self.directory and found.length not in prefixes and found.length < content.length:
+                begun = reader.beginning(found.length)
+                if begun is not None:
+                    prefixes[begun.length] = begun.tag
+        return held_elsewhere(view, item.path, reader.identity, replace(content, prefixes=prefixes))
 
     def _as_input(self, item: Rotated, reader: ContinuingReader, now: datetime) -> store.ReadInput:
-        """What is recorded of the file: until it has ended, nothing that another reading could take for the whole."""
+        """What is recorded of the file: until it has ended, what was taken of it, which nobody takes for the whole."""
         counted = self.counters(reader)
         times = (now, counted.first_time, counted.last_time)
         if not reader.finished:
-            identity = GROWING + secrets.token_hex(16)
-            return store.ReadInput(identity, "", item.path, *times, asdict(counted), flows_only=reader.flows_only)
+            identity = store.GROWING + secrets.token_hex(16)
+            begun = reader.beginning(reader.position)
+            told = ("", 0, "") if begun is None else (begun.head, begun.length, begun.tag)
+            return store.ReadInput(identity, "", item.path, *times, asdict(counted), *told, reader.flows_only)
         content = reader.content
         return store.ReadInput(
             reader.identity,

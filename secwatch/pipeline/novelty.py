@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from secwatch.pipeline.claims import Claims
 from secwatch.pipeline.identity import beginnings, content_of, hint_of, is_one_of, suffices
 from secwatch.sensor.content import Content
 from secwatch.sensor.pcapfile import CaptureFile
@@ -34,6 +35,7 @@ class View:
     database: Database
     key: bytes
     directory: str
+    claims: Claims
     parts: Mapping[str, Part]
     stale: frozenset[int]
     last: int | None
@@ -76,11 +78,15 @@ def judge(view: View, item: Rotated) -> Verdict:
     if is_known(view, item.path):
         return Verdict(known=True)
     content, begun, holders = _look_at(view, item)
-    whole = [found for found in begun if content is not None and found.length == content.length]
+    ours = [found for found in begun if found.directory == view.directory and found.id not in view.stale]
+    if ours and ours[-1].growing and ours[-1].id == view.last:
+        return Verdict(continues=True)  # even if there is no more of it: its flows are open
+    equal = [found for found in begun if content is not None and found.length == content.length]
+    # What is growing elsewhere has flows that are open there: it is replaced.
+    whole = [found for found in equal if not found.growing or found.directory == view.directory]
     as_holders = [store.Holder(found.id, found.tag, found.flows_only, found.directory, True) for found in whole]
     if any(view.suffices(holder) for holder in (*holders, *as_holders)):
         return Verdict(known=True)
-    ours = [found for found in begun if found.directory == view.directory and found.id not in view.stale]
     if ours and ours[-1].id == view.last:
         return Verdict(continues=True)
     if ours:
@@ -94,16 +100,16 @@ def judge(view: View, item: Rotated) -> Verdict:
 
 
 def candidates(view: View, head: str, item: Rotated) -> Sequence[store.KnownContent]:
-    """Return the inputs that the file may begin with."""
+    """Return the inputs that the file may begin with, but for what others are reading."""
     similar = store.contents(view.database, head)
-    if len(similar) <= _MANY:
-        return similar
-    return [found for found in similar if found.first_time <= item.first_time <= found.last_time]
+    if len(similar) > _MANY:
+        similar = [found for found in similar if found.first_time <= item.first_time <= found.last_time]
+    return view.claims.among(similar)
 
 
 def held_elsewhere(view: View, path: str, identity: str, content: Content) -> Sequence[int]:
     """Return the inputs from elsewhere whose content a file that has been read begins with, or is."""
-    begun = beginnings(path, content, store.contents(view.database, content.head))
+    begun = beginnings(path, content, view.claims.among(store.contents(view.database, content.head)))
     found = {item.id: item.directory for item in begun}
     found |= {item.id: item.directory for item in store.holders(view.database, identity, content.tag) if item.whole}
     return sorted(number for number, directory in found.items() if directory != view.directory)

@@ -19,6 +19,7 @@ from secwatch.detect import catalogue, evaluate
 from secwatch.detect.definition import Definition
 from secwatch.detect.recorded import Evaluator
 from secwatch.lake.write import Segment, Writer
+from secwatch.pipeline.claims import Claims
 from secwatch.pipeline.conveyor import convey
 from secwatch.pipeline.identity import beginnings, hint_of, is_one_of, suffices
 from secwatch.pipeline.retention import watch
@@ -120,13 +121,13 @@ def read_inputs(
     results: list[InputResult] = []
     sensor = sensor_settings(settings.sensor, flows_only=flows_only)
     evaluator = Evaluator(place.lake, database, ownership, settings.detect)
-    with hold_lake(place):
+    with hold_lake(place), Claims(place.runtime) as claims:
         tidy(place, database)
         known = catalogue.load(place)
         definitions = known.enabled(settings.detect)
         # In order of time, so that counts are exact: an alert that is stated later counts nothing earlier.
         resumed, problems = evaluator.resume(definitions, backlog.stretches(database) if detect else (), now())
-        reading = _Reading(evaluator, sensor, definitions, detect, now)
+        reading = _Reading(evaluator, claims, sensor, definitions, detect, now)
         for path in paths:
             try:
                 results.append(reading.read(path, again, on_progress))
@@ -187,6 +188,7 @@ class _Reading:
     """What reading one input needs."""
 
     evaluator: Evaluator
+    claims: Claims
     sensor: SensorSettings
     definitions: Sequence[Definition]
     detect: bool
@@ -207,14 +209,15 @@ class _Reading:
         prepare(lake)
         with Writer(lake) as writer:
             with FlowReader(path, settings=self.sensor, key=key) as reader:
-                similar = store.contents(database, reader.head)
+                similar = self.claims.among(store.contents(database, reader.head))
                 reader.expect([item.length for item in similar])
                 convey(reader, writer.add, _teller(on_progress, path, reader))
                 counters, content, identity = reader.counters, reader.content, reader.identity
             del reader  # its tables of flows are not to lie beside the memory that detections need
             begun = beginnings(path, content, similar)
-            grown = [item for item in begun if item.length < content.length]
-            same = {item.id: item.flows_only for item in begun if item.length == content.length}
+            # Of a part that was left in the middle flows are open, even if all of the content is in it.
+            grown = [item for item in begun if item.length < content.length or item.growing]
+            same = {item.id: item.flows_only for item in begun if item not in grown}
             held_by = store.holders(database, identity, content.tag)
             same.update({item.id: item.flows_only for item in held_by if item.whole})
             known = not again and any(only or not less for less in same.values())
@@ -225,7 +228,9 @@ class _Reading:
             name, told = (identity, hint, path), (content.head, content.length, content.tag)
             read = store.ReadInput(*name, *times, asdict(counters), *told, flows_only=self.flows_only)
             changed, problems = self._detect(read, writer.finish(), same, grown)
-        return _result(path, counters, changed, problems, len(grown), time.monotonic() - started)
+        found = tuple(sorted({*changed.opened, *changed.updated}))
+        result = counted(path, counters, time.monotonic() - started)
+        return replace(result, alerts=found, problems=problems, replaced=len(grown))
 
     def _detect(
         self,
@@ -268,18 +273,6 @@ def sensor_settings(configured: Sensor, *, flows_only: bool = False) -> SensorSe
         )
     except ValueError as error:
         raise SecwatchError(f"the table [sensor] of the configuration: {error}", "secwatch config show") from error
-
-
-def _result(
-    path: str,
-    counters: SensorCounters,
-    changes: alerts.Changes,
-    problems: tuple[str, ...],
-    replaced: int,
-    seconds: float,
-) -> InputResult:
-    found = tuple(sorted({*changes.opened, *changes.updated}))
-    return replace(counted(path, counters, seconds), alerts=found, problems=problems, replaced=replaced)
 
 
 def counted(path: str, counters: SensorCounters, seconds: float) -> InputResult:

@@ -82,6 +82,14 @@ class Tagging:
                 self._segment = self._context()
                 self._begin_expected()
 
+    def resumed(self, most: int) -> Tagging:
+        """Return a tagging of the whole segments among the first `most` bytes, as far as those have passed."""
+        other = Tagging(self._key)
+        other._done = self._done[: most // SEGMENT_BYTES]
+        other._length = len(other._done) * SEGMENT_BYTES
+        other._segment = other._context()
+        return other
+
     def content(self, head: bytes) -> Content:
         """Return what has passed; nothing can follow."""
         return Content(head.hex(), self._length, self._tag(self._segment, self._length), self._prefixes)
@@ -129,6 +137,16 @@ def tag_of(descriptor: int, start: int, key: bytes) -> str:
     while piece := os.pread(descriptor, _PIECE, start + tagging.length):
         tagging.update(memoryview(piece))
     return tagging.content(b"").tag
+
+
+def read_on(tagging: Tagging, descriptor: int, start: int, length: int) -> bool:
+    """Let the tagging go on up to `length` with a regular file from an offset. Return whether there was as much."""
+    while tagging.length < length:
+        piece = os.pread(descriptor, min(_PIECE, length - tagging.length), start + tagging.length)
+        if not piece:
+            return False
+        tagging.update(memoryview(piece))
+    return True
 
 
 class Source(io.RawIOBase):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from secwatch.sensor.blocks import CARRY_BYTES
+from secwatch.sensor.content import Content
 from secwatch.sensor.kernels import index as finder
 from secwatch.sensor.kernels import state as memory
 from secwatch.sensor.kernels.state import SensorState
@@ -92,6 +93,10 @@ class ContinuingReader(FlowReader):
     def position(self) -> int:
         """How many bytes of the content have been taken; exact whenever `read_on` gives None."""
         return int(self._read - self._behind)
+
+    def beginning(self, length: int) -> Content | None:
+        """Return the first so many bytes of what has been taken as `CaptureFile.beginning` does."""
+        return self._capture.beginning(length)
 
     @property
     def compressed(self) -> bool:

@@ -25,7 +25,7 @@ from typing import Self, cast
 import zstandard
 
 from secwatch.core.errors import UnreadableInput
-from secwatch.sensor.content import HEAD_BYTES, KEY_BYTES, Content, Source, Tagging, tag_of
+from secwatch.sensor.content import HEAD_BYTES, KEY_BYTES, Content, Source, Tagging, read_on, tag_of
 
 BLOCK_BYTES = 1 << 20  # fits the caches of a core with what the kernels keep: a tenth faster than 4 MiB
 _ZSTD_WINDOW = 1 << 27  # bytes of memory a zstd stream may ask for; what `zstd --long` writes
@@ -173,12 +173,24 @@ class CaptureFile:
         """Take bytes that `read_into` returned into the content's tag."""
         self._content.update(view)
 
+    def beginning(self, length: int) -> Content | None:
+        """Return the content up to so many bytes that have been read and tagged; a part of a segment is read once more.
+
+        Of what is compressed only whole segments. None if that is nothing, or if the file has become shorter.
+        """
+        tagging = self._content.resumed(length)
+        plain = self.size is not None and not self.compressed
+        source = self._source
+        if source.closed or (plain and not read_on(tagging, source.descriptor, source.start, length)):
+            return None
+        return tagging.content(self._read_head()) if tagging.length else None
+
     def identity(self) -> tuple[str, Content]:
         """Return the tag of the file as stored, all of it, and the content that was tagged.
 
         Of a pipe only what was read counts, because it might never end.
         """
-        content = self._content.content(self.head)
+        content = self._content.content(self._read_head())
         if self._stream is not self._source:
             buffer = bytearray(1 << 20)
             while self.size is not None and (size := self._source.readinto(buffer)):
@@ -187,6 +199,12 @@ class CaptureFile:
         if self.size is None or self._ended:
             return content.tag, content
         return tag_of(self._source.descriptor, self._source.start, self._key), content
+
+    def _read_head(self) -> bytes:
+        """Return the head: that of a file which has been shorter, as it is now."""
+        if len(self.head) < HEAD_BYTES and self.size is not None and not self.compressed:
+            self.head = os.pread(self._source.descriptor, HEAD_BYTES, self._source.start)
+        return self.head
 
     @property
     def _name(self) -> str:

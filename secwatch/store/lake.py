@@ -15,6 +15,7 @@ from secwatch.core.escape import storable
 from secwatch.core.moments import to_text
 
 KEY_BYTES = 32
+GROWING = "growing:"  # how the identity of an input begins whose file has not been read to its end
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class KnownContent:
     """An input by its content: number, length in bytes, tag, the times of its packets (µs), how it was read.
 
     The tag is a bare SHA-256 where an earlier version read the input. directory is '' for what was read alone.
+    growing says that its file has not been read to its end: the content is what was taken of it until now.
     """
 
     id: int
@@ -71,6 +73,7 @@ class KnownContent:
     last_time: int
     flows_only: bool
     directory: str
+    growing: bool
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,7 @@ ORDER BY 1
 def contents(database: Database, head: str) -> Sequence[KnownContent]:
     """Return the inputs whose content begins so, the shortest first; none for a content without a packet."""
     rows = database.query(
-        "SELECT id, content_length, content_tag, first_time, last_time, flows_only, directory FROM inputs"
+        "SELECT id, content_length, content_tag, first_time, last_time, flows_only, directory, identity FROM inputs"
         " WHERE content_head = ? AND content_head != '' AND last_time IS NOT NULL ORDER BY content_length, id",
         [head],
     )
@@ -188,6 +191,7 @@ def contents(database: Database, head: str) -> Sequence[KnownContent]:
             row["last_time"],
             bool(row["flows_only"]),
             row["directory"],
+            row["identity"].startswith(GROWING),
         )
         for row in rows
     ]
@@ -273,16 +277,16 @@ def supersede(database: Database, numbers: Collection[int], successor: int) -> N
 def keep_as_beginning(database: Database, number: int, successor: int, but: str = "") -> None:
     """Keep what an input is now as a beginning of another, or of what itself will be, but for that identity.
 
-    Call it inside a transaction.
+    What is growing was never a file of that length, and leaves nothing. Call it inside a transaction.
     """
     database.execute(
         "INSERT INTO input_beginnings"
         " (input_id, identity, quick_identity, content_head, content_length, content_tag)"
         " SELECT ?, identity, quick_identity, content_head, content_length, content_tag FROM inputs i"
-        " WHERE id = ? AND content_tag != '' AND identity != ?"
+        " WHERE id = ? AND content_tag != '' AND identity != ? AND identity NOT LIKE ?"
         " AND NOT EXISTS (SELECT 1 FROM inputs WHERE id = ? AND id != i.id AND identity = i.identity)"
         " AND NOT EXISTS (SELECT 1 FROM input_beginnings WHERE input_id = ? AND identity = i.identity)",
-        [successor, number, but, successor, successor],
+        [successor, number, but, f"{GROWING}%", successor, successor],
     )
 
 

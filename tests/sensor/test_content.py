@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from hypothesis import strategies as some
 
 from secwatch.sensor import content
 from secwatch.sensor.content import Tagging, tag_of
+from secwatch.sensor.pcapfile import CaptureFile
+from tests.sensor.frames import pcap
 from tests.sensor.reading import KEY, tag
 
 SEGMENT = 64
@@ -67,3 +70,53 @@ def test_lengths_come_before_bytes() -> None:
     tagging.update(memoryview(b"x"))
     with pytest.raises(RuntimeError):
         tagging.expect([5])
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("size", [1, SEGMENT - 1, SEGMENT, 2 * SEGMENT + 7, 4 * SEGMENT])
+def test_what_was_read_until_now_has_a_tag_too(tmp_path: Path, size: int, packed: bool) -> None:
+    """Of a compressed file up to the last whole segment: the rest cannot be read a second time."""
+    path = pcap(tmp_path / "x", [(1e9, os.urandom(5 * SEGMENT))])
+    whole = path.read_bytes()
+    if packed:
+        path.write_bytes(gzip.compress(whole))
+    with CaptureFile(str(path), KEY) as capture:
+        buffer = memoryview(bytearray(4 * SEGMENT + 1))
+        assert capture.read_into(buffer) == len(buffer)
+        capture.tag(buffer)
+        begun = capture.beginning(size)
+        length = size // SEGMENT * SEGMENT if packed else size
+        if length == 0:
+            assert begun is None
+        else:
+            assert begun is not None
+            assert (begun.head, begun.length, begun.tag) == (whole[:64].hex(), length, tag(whole[:length], SEGMENT))
+        capture.tag(memoryview(whole)[len(buffer) :])
+        assert capture.identity()[1].tag == tag(whole, SEGMENT), "nothing of it was disturbed"
+    assert capture.beginning(size) is None, "it is closed"
+
+
+def test_a_file_that_has_become_shorter_has_no_such_beginning(tmp_path: Path) -> None:
+    path = pcap(tmp_path / "x", [(1e9, os.urandom(5 * SEGMENT))])
+    with CaptureFile(str(path), KEY) as capture:
+        os.truncate(path, 2 * SEGMENT)
+        assert capture.beginning(3 * SEGMENT) is None
+        begun = capture.beginning(2 * SEGMENT)
+    assert begun is not None
+    assert begun.length == 2 * SEGMENT
+
+
+def test_a_file_that_had_less_than_a_head_is_known_by_what_it_has_now(tmp_path: Path) -> None:
+    """A capture can begin with a packet of a few bytes."""
+    path = pcap(tmp_path / "x", [(1e9, bytes(14))])
+    with CaptureFile(str(path), KEY) as capture:
+        with path.open("ab") as file:
+            file.write(bytes(100))
+        whole = path.read_bytes()
+        buffer = memoryview(bytearray(200))
+        size = capture.read_into(buffer)
+        size += capture.read_into(buffer[size:])
+        capture.tag(buffer[:size])
+        begun = capture.beginning(size)
+        assert begun is not None
+        assert begun.head == capture.identity()[1].head == whole[:64].hex()
