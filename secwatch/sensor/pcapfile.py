@@ -200,12 +200,6 @@ class CaptureFile:
             return content.tag, content
         return tag_of(self._source.descriptor, self._source.start, self._key), content
 
-    def _read_head(self) -> bytes:
-        """Return the head: that of a file which has been shorter, as it is now."""
-        if len(self.head) < HEAD_BYTES and self.size is not None and not self.compressed:
-            self.head = os.pread(self._source.descriptor, HEAD_BYTES, self._source.start)
-        return self.head
-
     @property
     def _name(self) -> str:
         return "standard input" if self.path == "-" else self.path
@@ -240,6 +234,12 @@ class CaptureFile:
         swapped, nanoseconds, record_header = _PCAP_MAGICS[magic]
         (link,) = struct.unpack_from(">I" if swapped else "<I", head, 20)
         return CaptureFormat(False, swapped, nanoseconds, record_header, link & 0x03FFFFFF, 24)
+
+    def _read_head(self) -> bytes:
+        """Return the head: that of a file which has been shorter, as it is now."""
+        if len(self.head) < HEAD_BYTES and self.size is not None and not self.compressed:
+            self.head = os.pread(self._source.descriptor, HEAD_BYTES, self._source.start)
+        return self.head
 
     def _no_capture(self, head: bytes, compressed: bool) -> NotACapture:
         where = "the content of " if compressed else ""
