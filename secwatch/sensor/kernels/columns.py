@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from secwatch.sensor.kernels.compiler import kernel
-from secwatch.sensor.kernels.reads import Bytes, signed
+from secwatch.sensor.kernels.compiler import kernel, part
+from secwatch.sensor.kernels.reads import Bytes, little16, signed
 from secwatch.sensor.kernels.text import put, put_hex16, put_ipv4, put_ipv6
 
 LONGEST_ADDRESS = 45
@@ -82,6 +82,12 @@ def gather(
         end += length
 
 
+@part
+def _item_length(source: Bytes, place: int, end: int) -> int:
+    """Return how long the item of a list span is whose length stands at `place`, in two bytes that are there."""
+    return min(little16(source, place), end - place - 2)
+
+
 @kernel
 def count_items(
     source: Bytes,
@@ -101,7 +107,7 @@ def count_items(
         place = starts[np.uint64(places[row]), np.uint64(column)]
         end = place + lengths[np.uint64(places[row]), np.uint64(column)]
         while place + 2 <= end:
-            length = min(signed(source[np.uint64(place)]) + signed(source[np.uint64(place + 1)]) * 256, end - place - 2)
+            length = _item_length(source, place, end)
             size += length
             place += 2 + length
             total += 1
@@ -125,7 +131,7 @@ def gather_items(
         place = starts[np.uint64(places[row]), np.uint64(column)]
         end = place + lengths[np.uint64(places[row]), np.uint64(column)]
         while place + 2 <= end:
-            length = min(signed(source[np.uint64(place)]) + signed(source[np.uint64(place + 1)]) * 256, end - place - 2)
+            length = _item_length(source, place, end)
             offsets[np.uint64(item)] = after
             for index in range(length):
                 arena[np.uint64(after + index)] = source[np.uint64(place + 2 + index)]
