@@ -17,6 +17,8 @@ needs.alone = true
 key = ["source", "domain"]
 owner = ["source", "target"]
 suppress_seconds = 7200
+evidence.zh = "查询了域名 {domain} 下的 {names} 个不同名称；域名之前的部分平均长 {mean_length} 个字符，每个字符平均熵为 {mean_entropy} 比特；例如 {example}"
+evidence.en = "Asked for {names} different names below the domain {domain}; what stands before it is {mean_length} characters long on average, with {mean_entropy} bits of entropy a character; for example {example}"
 false_positives.zh = "DNS 黑名单查询和内容分发网络（intel/dnsbl.txt 与 intel/busy_domains.txt 可补充）；转发全单位查询的 DNS 服务器。"
 false_positives.en = "Block-list look-ups and content networks (add to intel/dnsbl.txt and intel/busy_domains.txt); a resolver that forwards for a whole department."
 response.zh = "隔离来源主机，查明发起查询的进程；在解析器上封锁该域名；估算外传的数据量（查询数乘以名称长度）。"
@@ -97,7 +99,7 @@ SELECT
     CAST(sum(new_times) AS BIGINT) AS new_count,
     count(*) AS score,
     {
-        domain: domain,
+        domain: nullif(domain, '(none)'),
         names: count(*),
         mean_length: round(sum(times * length) / sum(times), 1),
         mean_entropy: round(sum(times * entropy) / sum(times), 2),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from secwatch.commands.application import Application
+from secwatch.commands.sense_show import packets_damaged
 from secwatch.commands.sizes import in_bytes
 from secwatch.core.errors import ExitCode, SecwatchError, UsageProblem
 from secwatch.core.escape import visible
@@ -56,7 +57,7 @@ def write_packets(application: Application, alert: Alert, limit: int, output: Ou
     except OSError as error:
         raise SecwatchError(f"cannot write {path}: {error.strerror}", "choose another file with -o FILE") from error
     for damaged in found.damaged:
-        note(f"secwatch: {visible(damaged)} is damaged: what stands before was looked at", output)
+        application.say(packets_damaged(damaged), output)
     sentence = _sentence(found, path, limit).to(application.language)
     if to_pipe:
         note(f"secwatch: {sentence}", output)

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from secwatch.commands.application import Application, Group, language_option, output_options, pass_application
+from secwatch.commands.evidence_words import EvidenceWords
 from secwatch.commands.moments import MOMENT
 from secwatch.core.errors import ExitCode, UsageProblem
 from secwatch.core.escape import visible
 from secwatch.core.model import Alert, Severity, Text
 from secwatch.core.moments import to_text
-from secwatch.system.console import Output, show, table
+from secwatch.system.console import Output, Paragraph, show, table
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.table import Table
     from rich.text import Text as Styled
 
@@ -109,7 +111,13 @@ def show_one(application: Application, identifier: int, packets: bool, limit: in
         from secwatch.commands.alert_packets import write_packets
 
         return write_packets(application, alert, limit, output)
-    show(output, as_data(alert, full=True), _facts(alert, application), *_response(alert, application))
+    words = EvidenceWords(application.place)
+    says = words.sentence(alert.finding)
+    data = as_data(alert, full=True) | {"evidence_text": {"zh": says.zh, "en": says.en} if says else None}
+    heading = Paragraph(alert.finding.title.to(application.language), lead=f"{alert.id}  ", style="bold")
+    told = _told(Text("所见: ", "What was seen: "), says, application)
+    response = _told(Text("处置: ", "What to do: "), alert.finding.response, application)
+    show(output, data, heading, _facts(alert, words, application), *told, *response)
     return ExitCode.DONE
 
 
@@ -188,7 +196,7 @@ def _severity(severity: Severity, application: Application) -> Styled:
     return Styled(severity.label.to(application.language), style=_STYLES[severity])
 
 
-def _facts(alert: Alert, application: Application) -> Table:
+def _facts(alert: Alert, words: EvidenceWords, application: Application) -> Table:
     language = application.language
     finding = alert.finding
     labels = {
@@ -210,8 +218,8 @@ def _facts(alert: Alert, application: Application) -> Table:
     data |= {name: local(getattr(finding, name), application) for name in ("first_seen", "last_seen")}
     data["organisation"] = _owner(finding.organisation, application)
     rows = [(text.to(language), data[name] if data[name] is not None else "") for name, text in labels.items()]
-    rows.extend((f"  {name}", _words(value)) for name, value in finding.evidence.items())
-    return table(f"{alert.id}  {finding.title.to(language)}", ["", ""], rows, show_header=False)
+    rows.extend((f"  {label}", value) for label, value in words.rows(finding, language))
+    return table(None, ["", ""], rows, show_header=False)
 
 
 def _owner(code: str | None, application: Application) -> str:
@@ -221,14 +229,7 @@ def _owner(code: str | None, application: Application) -> str:
     return code or ""
 
 
-def _words(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _response(alert: Alert, application: Application) -> list[Styled]:
-    """What the admin should do is the detection's own text; it may come from a user's file."""
-    from rich.text import Text as Styled
-
-    response = alert.finding.response.to(application.language)
-    label = Text("处置: ", "What to do: ").to(application.language)
-    return [Styled(f"\n{label}{visible(response, 2000)}")] if response else []
+def _told(label: Text, sentence: Text | None, application: Application) -> list[RenderableType]:
+    """A sentence below the facts; it may come from a user's file, and hold what came over the wire."""
+    said = sentence.to(application.language) if sentence else ""
+    return ["", Paragraph(said, lead=label.to(application.language))] if said else []

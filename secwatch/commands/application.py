@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from secwatch.core.errors import UsageProblem
-from secwatch.core.model import Language, Organisation
+from secwatch.core.model import Language, Organisation, Text
 from secwatch.core.ownership import Ownership
 from secwatch.system import console
 from secwatch.system.config import load
@@ -74,6 +74,10 @@ class Application:
     def speak(self, language: str | None) -> None:
         """Use this language from here on, if one is given (a command's own --lang)."""
         self._language = language or self._language
+
+    def say(self, text: Text, output: Output | None = None) -> None:
+        """Say a sentence on standard error in the language of what is shown; nothing of it may come from outside."""
+        console.note(f"secwatch: {text.to(self.language)}", output)
 
     def reload_settings(self) -> Settings:
         """Read the configuration anew and return it; what this object holds stays as it was."""

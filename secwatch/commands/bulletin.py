@@ -8,6 +8,7 @@ import click
 
 from secwatch.commands.application import Application, Group, language_option, output_options, pass_application
 from secwatch.core.errors import UsageProblem
+from secwatch.core.model import Text
 from secwatch.core.moments import in_zone, to_text
 from secwatch.system.console import Output, note, show, table
 
@@ -84,9 +85,11 @@ def compose(application: Application, name: str | None, day: datetime | None, fo
     paths = _write_html(application, stored, bulletin)  # first: whoever reads what is shown may leave early
     _show(application, stored, bulletin, form, output)
     for path in paths:
-        note(f"wrote {path}", output)
+        note(Text(f"已写入 {path}", f"wrote {path}").to(application.language), output)
     if not material.current.known and not (name or day):
-        note("nothing was observed in that week; for the running one: secwatch bulletin compose --week this", output)
+        zh = "该周没有观测数据；编制本周的：secwatch bulletin compose --week this"
+        en = "nothing was observed in that week; for the running one: secwatch bulletin compose --week this"
+        note(Text(zh, en).to(application.language), output)
 
 
 def _write_html(application: Application, stored: Stored, bulletin: Bulletin) -> list[str]:

@@ -28,6 +28,7 @@ def command() -> None:
 
 
 @command.command(epilog=EXIT_CODES)
+@language_option
 @output_options
 @pass_application
 def check(application: Application, output: Output) -> int:
@@ -49,7 +50,9 @@ def check(application: Application, output: Output) -> int:
             tuple(problems),
         )
     data = {"valid": True, "files": files, "jobs": len(settings.backup.jobs)}
-    announce(output, data, f"the configuration is valid ({', '.join(files) or 'built-in defaults only'})")
+    zh = f"配置有效（{'、'.join(files) or '只有内置默认值'}）"
+    en = f"the configuration is valid ({', '.join(files) or 'built-in defaults only'})"
+    announce(output, data, Text(zh, en).to(application.language))
     return ExitCode.DONE
 
 

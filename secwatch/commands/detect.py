@@ -13,7 +13,7 @@ from secwatch.commands.application import Application, Group, language_option, o
 from secwatch.commands.moments import MOMENT
 from secwatch.core.errors import ExitCode, UsageProblem
 from secwatch.core.escape import visible
-from secwatch.core.model import Severity
+from secwatch.core.model import Severity, Text
 from secwatch.core.moments import to_microseconds
 from secwatch.system.console import Output, note, progress, show, table
 
@@ -95,13 +95,15 @@ def show_one(application: Application, identifier: str, output: Output) -> None:
         (f"${name}", parameter.value, parameter.unit, parameter.source)
         for name, parameter in item.header.params.items()
     ]
+    words = (Text("参数", "parameter"), Text("取值", "value"), Text("单位", "unit"), Text("出处", "source"))
+    heads = [word.to(language) for word in words]
     heading = f"{item.id}  {item.header.title.text().to(language)}\n\n{item.header.description.text().to(language)}\n"
     source = item.path.read_text(encoding="utf-8")
     show(
         output,
         {**as_data(item), "sql": item.sql},
         visible_lines(heading),
-        table(None, ["parameter", "value", "unit", "source"], parameters),
+        table(None, heads, parameters),
         visible_lines(source),
     )
 
@@ -228,7 +230,7 @@ def run(
             now=datetime.now(UTC),
         )
     for problem in outcome.problems:
-        note(f"secwatch: not evaluated: {problem}", output)
+        application.say(Text(f"未能评估：{problem}", f"not evaluated: {problem}"), output)
     items = [
         {"detection": name, "windows": item.windows, "findings": item.findings, "seconds": round(item.seconds, 3)}
         for name, item in outcome.evaluations.items()
@@ -240,9 +242,12 @@ def run(
         "problems": list(outcome.problems),
     }
     rows = [tuple(item.values()) for item in items]
+    heads = {"zh": ["检测", "窗口", "发现", "秒"], "en": ["detection", "windows", "findings", "seconds"]}[
+        application.language
+    ]
     words = {"zh": "告警: 新增 {}, 更新 {}", "en": "alerts: {} opened, {} added to"}[application.language]
     summary = words.format(len(changes.opened), len(changes.updated))
-    show(output, data, table(None, ["detection", "windows", "findings", "seconds"], rows), summary)
+    show(output, data, table(None, heads, rows), summary)
     return ExitCode.INCOMPLETE if outcome.problems or found.mistakes else ExitCode.DONE
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from secwatch.commands.application import Application, Group, output_options, pass_application
+from secwatch.commands.application import Application, Group, language_option, output_options, pass_application
 from secwatch.commands.sizes import in_bytes
 from secwatch.core.errors import UsageProblem
 from secwatch.core.escape import storable, visible
-from secwatch.system.console import Output, note, show, show_text, table
+from secwatch.core.model import Text
+from secwatch.system.console import Output, show, show_text, table
 
 if TYPE_CHECKING:
     from secwatch.lake.query import Result
@@ -43,6 +44,7 @@ def command() -> None:
 @click.option(
     "--limit", type=click.IntRange(1, 1_000_000), help="At most so many rows.  [default: 1000; all to Parquet]"
 )
+@language_option
 @output_options
 @pass_application
 def query(
@@ -81,8 +83,7 @@ def query(
         files = files_by_table(store.files(application.database))
         result = lake.query(application.place.lake, files, sql, limit=limit, bounds=application.settings.detect)
     if result.truncated:
-        more = f"{result.more:,}" if result.counted else f"more than {_rounded(result.more):,}"
-        note(f"secwatch: these are the first {limit:,} rows, there are {more} more: see --limit", output)
+        application.say(_cut(limit, result), output)
     if as_csv:
         _show_csv(result, output)
         return
@@ -92,6 +93,7 @@ def query(
 
 
 @command.command(epilog=EXIT_CODES)
+@language_option
 @output_options
 @pass_application
 def tables(application: Application, output: Output) -> None:
@@ -115,16 +117,19 @@ def tables(application: Application, output: Output) -> None:
         }
         for item in TABLES.values()
     ]
+    language = application.language
     functions = [{"signature": macro.signature, "meaning": macro.meaning} for macro in FUNCTIONS]
     shown = [
         table(
             item.name,
-            ["column", "type", "meaning"],
+            [head.to(language) for head in (Text("列", "column"), Text("类型", "type"), Text("含义", "meaning"))],
             [(column.name, column.kind.value, column.meaning) for column in item.columns],
         )
         for item in TABLES.values()
     ]
-    shown.append(table("functions", ["function", "meaning"], [(item.signature, item.meaning) for item in FUNCTIONS]))
+    heads = [head.to(language) for head in (Text("函数", "function"), Text("含义", "meaning"))]
+    title = Text("函数", "functions").to(language)
+    shown.append(table(title, heads, [(item.signature, item.meaning) for item in FUNCTIONS]))
     show(output, {"items": items, "functions": functions}, *shown)
 
 
@@ -138,7 +143,17 @@ def _export(application: Application, sql: str, limit: int | None, output: Outpu
     with reading(application.place):
         files = files_by_table(store.files(application.database))
         done = export(application.place.lake, files, sql, target, limit=limit, bounds=application.settings.detect)
-    note(f"secwatch: {done.rows:,} rows, {in_bytes(done.bytes)} in {target}", output)
+    size, path = in_bytes(done.bytes), visible(str(target))
+    application.say(Text(f"{done.rows:,} 行，{size}，写入 {path}", f"{done.rows:,} rows, {size} in {path}"), output)
+
+
+def _cut(limit: int, result: Result) -> Text:
+    more = Text(f"还有 {result.more:,} 行", f"there are {result.more:,} more")
+    if not result.counted:
+        rounded = _rounded(result.more)
+        more = Text(f"还有 {rounded:,} 行以上", f"there are more than {rounded:,} more")
+    zh = f"以上是前 {limit:,} 行，{more.zh}：见 --limit"
+    return Text(zh, f"these are the first {limit:,} rows, {more.en}: see --limit")
 
 
 def _rounded(count: int) -> int:

@@ -14,7 +14,7 @@ from secwatch.core.durations import in_words
 from secwatch.core.errors import ExitCode
 from secwatch.core.model import Language, Text
 from secwatch.core.moments import to_text
-from secwatch.system.console import Output, announce, note, progress, show, table
+from secwatch.system.console import Output, announce, progress, show, table
 
 if TYPE_CHECKING:
     from secwatch.pipeline.compact import Compaction
@@ -95,7 +95,7 @@ def compact(application: Application, everything: bool, output: Output) -> int:
         )
     watch(application.place, application.database, application.settings, now)
     for problem in done.problems:
-        note(f"secwatch: not merged: {problem}")
+        application.say(Text(f"未能合并：{problem}", f"not merged: {problem}"))
     announce(output, asdict(done), _compaction(done, application.language))
     return ExitCode.INCOMPLETE if done.problems else ExitCode.DONE
 
@@ -135,7 +135,12 @@ def prune(application: Application, older_than: int | None, dry_run: bool, force
     if not dry_run:
         watch(application.place, application.database, application.settings, now)
     if done.still_beyond:
-        note(f"secwatch: {in_bytes(done.still_beyond)} beyond the quota stay: see secwatch lake status", output)
+        size = in_bytes(done.still_beyond)
+        zh, en = (
+            f"仍超出配额 {size}，见 secwatch lake status",
+            f"{size} beyond the quota stay: see secwatch lake status",
+        )
+        application.say(Text(zh, en), output)
     tell = show if dry_run else announce
     tell(output, _pruning_data(done, dry_run), _pruning(done, dry_run, application.language))
 

@@ -11,6 +11,17 @@ from secwatch.core.errors import UsageProblem
 from secwatch.core.model import Organisation, Text
 from secwatch.system.console import Output, announce, show, table
 
+_LABELS = {
+    "code": Text("代码", "code"),
+    "name": Text("名称", "name"),
+    "name_english": Text("英文名称", "English name"),
+    "parent": Text("上级", "parent"),
+    "importance": Text("重要性", "importance"),
+    "netblocks": Text("网段", "netblocks"),
+    "domains": Text("域名", "domains"),
+    "hosts": Text("主机", "hosts"),
+    "paths": Text("路径", "paths"),
+}
 EXIT_CODES = "Exit codes: 0 done, 2 usage, 3 the file cannot be read or has mistakes."
 
 
@@ -101,7 +112,11 @@ def show_one(application: Application, code: str, output: Output) -> None:
     if found is None:
         raise UsageProblem(f"the registry knows no organisation {code!r}", "secwatch org list")
     data = as_data(found)
-    rows = [(key, " ".join(value) if isinstance(value, list) else value or "") for key, value in data.items()]
+    language = application.language
+    rows = [
+        (_LABELS[key].to(language), " ".join(value) if isinstance(value, list) else value or "")
+        for key, value in data.items()
+    ]
     show(output, data, table(found.name.to(application.language), ["", ""], rows, show_header=False))
 
 

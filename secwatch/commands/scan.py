@@ -129,13 +129,17 @@ def _load_rules(application: Application, rules: tuple[str, ...], engine: str, o
     contents = book.contents
     if contents.broken:
         # Said under --quiet too: the end of this scan is code 3, and a cron mail must say why.
-        note(f"{len(contents.broken)} rule files are broken and were left out:")
-        for broken in contents.broken[:SHOWN_BROKEN]:
-            note(f"  {visible(str(broken), 1000)}")
-        note("see them all with: secwatch rules list")
+        count = len(contents.broken)
+        broken = Text(f"{count} 个规则文件有误，未使用：", f"{count} rule files are broken and were left out:")
+        note(broken.to(application.language))
+        for item in contents.broken[:SHOWN_BROKEN]:
+            note(f"  {visible(str(item), 1000)}")
+        note(Text("全部列出：secwatch rules list", "see them all with: secwatch rules list").to(application.language))
     if application.verbose:
-        kept = "from the cache" if book.from_cache else "compiled now"
-        note(f"{len(contents.rules)} rules, {kept}; engine: {book.engine.version}", output)
+        kept = Text("取自缓存", "from the cache") if book.from_cache else Text("刚刚编译", "compiled now")
+        count, version = len(contents.rules), book.engine.version
+        zh, en = f"{count} 条规则，{kept.zh}；引擎：{version}", f"{count} rules, {kept.en}; engine: {version}"
+        note(Text(zh, en).to(application.language), output)
         for text in filter(None, (contents.note, book.cache_note)):
             note(text, output)
     return book

@@ -40,10 +40,10 @@ _PUT_OFF = Text("检测留待下次运行", "the detections are left to the next
 
 # How a file can be damaged; the sensor counts these beside the packets it cannot decode.
 _DAMAGE = {
-    "truncated_file": "ends in the middle of a packet",
-    "corrupt_record": "has a damaged packet record",
-    "corrupt_block": "has a damaged pcapng block",
-    "corrupt_compression": "is damaged in its compression",
+    "truncated_file": Text("在一个报文中间结束", "ends in the middle of a packet"),
+    "corrupt_record": Text("有损坏的报文记录", "has a damaged packet record"),
+    "corrupt_block": Text("有损坏的 pcapng 块", "has a damaged pcapng block"),
+    "corrupt_compression": Text("的压缩数据已损坏", "is damaged in its compression"),
 }
 _SHOWN = 20  # alerts in the summary of a reading run
 
@@ -108,9 +108,12 @@ def read(
     damaged = {item.path: sorted(_DAMAGE.keys() & item.malformed.keys()) for item in summary.inputs}
     for path, kinds in damaged.items():
         for kind in kinds:
-            note(f"secwatch: {visible(path)} {_DAMAGE[kind]}: what stands before was read")
+            name, what = visible(path), _DAMAGE[kind]
+            application.say(
+                Text(f"{name} {what.zh}：已读取此前的内容", f"{name} {what.en}: what stands before was read")
+            )
     for problem in (*summary.problems, *(text for item in summary.inputs for text in item.problems)):
-        note(f"secwatch: not evaluated: {problem}")
+        application.say(Text(f"未能评估：{problem}", f"not evaluated: {problem}"))
     tell = show if summary.alerts else announce
     data = as_data(summary) | {"flows_only": flows_only, "detections_put_off": no_detect}
     tell(output, data, *_renderables(summary, data, application))

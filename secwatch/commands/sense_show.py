@@ -86,8 +86,14 @@ def show_packets(
         more = Text(f"还有更多报文 (--limit {limit})", f"there are more packets than --limit {limit}")
         note(f"secwatch: {more.to(application.language)}", output)
     for damaged in selector.damaged:
-        note(f"secwatch: {visible(damaged)} is damaged: what stands before was looked at", output)
+        application.say(packets_damaged(damaged), output)
     return ExitCode.INCOMPLETE if selector.damaged else ExitCode.DONE
+
+
+def packets_damaged(path: str) -> Text:
+    """Return in words that a capture was looked at only as far as it is whole."""
+    name = visible(path)
+    return Text(f"{name} 已损坏：只查看了损坏处之前的内容", f"{name} is damaged: what stands before was looked at")
 
 
 def _wish(
@@ -124,7 +130,7 @@ def _lines(packets: Sequence[Packet], told: Sequence[Told], application: Applica
     rows: list[tuple[str, ...]] = [tuple(heading.to(application.language) for heading in _HEADINGS)]
     for number, (packet, item) in enumerate(zip(packets, told, strict=True), 1):
         ends = harmless(item.source, 60), harmless(item.destination, 60)
-        words = harmless(item.problem or item.words)
+        words = harmless(item.problem or (item.words if application.language == "en" else item.words_chinese))
         moment = _local(packet, application)
         rows.append((str(number), moment, *ends, harmless(item.protocol, 20), str(packet.wire), words))
     widths = [max(cells(row[column]) for row in rows) for column in range(len(_HEADINGS) - 1)]

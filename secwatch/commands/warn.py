@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from secwatch.commands.application import Application, Group, language_option, output_options, pass_application
+from secwatch.commands.evidence_words import EvidenceWords
 from secwatch.core.errors import ExitCode, UsageProblem
 from secwatch.core.model import EarlyWarning, Level, Text, WarningState
 from secwatch.core.moments import to_text
@@ -54,6 +55,8 @@ def _as_data(application: Application, warning: EarlyWarning, now: datetime) -> 
         "open": warning.is_open(now),
         "organisation": warning.organisation,
         "title": warning.title.to(application.language),
+        "title_chinese": warning.title.zh,
+        "title_english": warning.title.en,
         "detection": warning.detection,
         "alerts": list(warning.alerts),
         "first_seen": to_text(warning.first_seen),
@@ -105,7 +108,7 @@ def draft(application: Application, dry_run: bool, output: Output) -> None:
             if dry_run:
                 raise _Undone
     except _Undone:
-        note("dry run: nothing was changed", output)
+        note(Text("试运行：未作任何更改", "dry run: nothing was changed").to(application.language), output)
     _show_changes(application, changes, drafted, now, output)
 
 
@@ -225,9 +228,13 @@ def show_one(application: Application, number: str, limit: int, output: Output) 
 
     now, warning = _now(), _found(application, number)
     alerts = list(warnings.alerts_of(application.database, warning, limit))
+    words = EvidenceWords(application.place)
+    said = {alert.id: words.sentence(alert.finding) for alert in alerts}
     data = {
         **_as_data(application, warning, now),
         "response": warning.response.to(application.language),
+        "response_chinese": warning.response.zh,
+        "response_english": warning.response.en,
         "evidence": [
             {
                 "id": alert.id,
@@ -238,11 +245,13 @@ def show_one(application: Application, number: str, limit: int, output: Output) 
                 "last_seen": to_text(alert.finding.last_seen),
                 "count": alert.finding.count,
                 "evidence": dict(alert.finding.evidence),
+                "evidence_text": {"zh": text.zh, "en": text.en} if (text := said[alert.id]) else None,
             }
             for alert in alerts
         ],
     }
-    show(output, data, *in_full(warning, alerts, _names(application), now, application.zone, application.language))
+    told = in_full(warning, alerts, said, _names(application), now, application.zone, application.language)
+    show(output, data, *told)
 
 
 @command.command(epilog="Exit codes: 0 done, 2 there is no such warning, 13 configuration invalid.")
@@ -268,6 +277,8 @@ def explain(application: Application, number: str, output: Output) -> None:
         "computed_level": warning.computed_level.value,
         "inputs": dict(warning.inputs),
         "reasons": [reason.to(application.language) for reason in warning.reasons],
+        "reasons_chinese": [reason.zh for reason in warning.reasons],
+        "reasons_english": [reason.en for reason in warning.reasons],
         "evaluated_at": to_text(warning.evaluated_at),
         "clean_evaluations": warning.clean_evaluations,
         "sources": [source.to(application.language) for source in table.sources],

@@ -60,7 +60,8 @@ class Header(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The header of a detection.
 
     key names the output columns that make findings the same; owner the columns that are asked, in
-    this order, for the organisation; lists the files of names (one a line) that are bound as $name.
+    this order, for the organisation; lists the files of names (one a line) that are bound as $name;
+    evidence says the columns of the evidence in a sentence, each as {name} (secwatch.core.phrases).
     """
 
     id: Name
@@ -78,6 +79,7 @@ class Header(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     owner: Annotated[tuple[Literal["target", "source"], ...], Meta(min_length=1)] = ("target", "source")
     false_positives: Both
     response: Both
+    evidence: Both | None = None
     reference: Annotated[tuple[Sentence, ...], Meta(min_length=1)]
     params: dict[Name, Parameter]
     needs: Needed | None = None
@@ -145,7 +147,7 @@ def read(path: Path, intel: Sequence[Path], *, shipped: bool) -> Definition:
         raise Mistaken([Mistake(path, 1, "it must begin with a header: /* … TOML … */")])
     header = _header(path, match.group("header"), content[: match.start("header")].count("\n"))
     if header.id != path.stem:
-        raise Mistaken([Mistake(path, _line_of(content, "id"), f"id {header.id!r} must be the file's name")])
+        raise Mistaken([Mistake(path, line_of(content, "id"), f"id {header.id!r} must be the file's name")])
     _check_needs(path, content, header)
     sql = content[match.end() :].rstrip()
     line = content[: match.end()].count("\n") + 1
@@ -168,7 +170,7 @@ def _header(path: Path, text: str, lines_before: int) -> Header:
     except msgspec.ValidationError as error:
         message = str(error).replace("`", "'")
         key = re.search(r"\$\.([a-z_]+)", message) or re.search(r"unknown field '([^']+)'", message)
-        line = _line_of(text, key.group(1)) + lines_before if key else 1
+        line = line_of(text, key.group(1)) + lines_before if key else 1
         raise Mistaken([Mistake(path, line, f"the header: {message[:1].lower()}{message[1:]}")]) from error
 
 
@@ -176,7 +178,7 @@ def _check_needs(path: Path, content: str, header: Header) -> None:
     needs = header.needs
     if needs is None:
         return
-    line = _line_of(content, "needs")
+    line = line_of(content, "needs")
     value = header.params[needs.rows].value if needs.rows in header.params else None
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         words = f"needs.rows: {needs.rows} is not a parameter that is a whole number from 1 on"
@@ -193,7 +195,7 @@ def _names(path: Path, content: str, name: str, file: str, intel: Sequence[Path]
     """The user's own file of that name adds to the shipped one."""
     found = [directory / file for directory in intel if (directory / file).is_file()]
     if not found:
-        line = _line_of(content, name)
+        line = line_of(content, name)
         raise Mistaken([Mistake(path, line, f"the list {file} is in none of {', '.join(map(str, intel))}")])
     names: dict[str, None] = {}
     for source in found:
@@ -204,7 +206,7 @@ def _names(path: Path, content: str, name: str, file: str, intel: Sequence[Path]
     return list(names)
 
 
-def _line_of(text: str, key: str) -> int:
-    """The line (from 1) in which a key is given, 1 if it is missing."""
+def line_of(text: str, key: str) -> int:
+    """Return the line (from 1) in which a key of the header is given, 1 if it is missing."""
     match = re.search(rf"^[ \t]*\[?(?:params\.|lists\.)?{re.escape(key)}\b", text, re.MULTILINE)
     return text[: match.start()].count("\n") + 1 if match else 1

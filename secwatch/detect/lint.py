@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from secwatch.detect.definition import Definition, Mistake
+from secwatch.core.phrases import gaps, is_whole
+from secwatch.detect.definition import Definition, Mistake, line_of
 from secwatch.lake.protocol import Inspected, Statement
 from secwatch.lake.query import inspect
 from secwatch.system.settings import Detect
@@ -25,6 +26,7 @@ _KINDS = {
     "score": _INTEGERS | {"DOUBLE", "FLOAT", "DECIMAL"},
     "severity": _INTEGERS,
 }
+_NAME = re.compile(r'"((?:[^"]|"")*)"|([^\s"]+)')
 
 
 def lint(definitions: Sequence[Definition], bounds: Detect) -> Sequence[Mistake]:
@@ -83,11 +85,43 @@ def _columns(item: Definition, found: Inspected) -> Iterator[Mistake]:
             )
     if "evidence" in kinds and not kinds["evidence"].startswith("STRUCT"):
         yield Mistake(item.path, item.sql_line, "the output column evidence must be a struct: {name: value, …}")
+    elif "evidence" in kinds:
+        yield from _sentences(item, _fields(kinds["evidence"]))
     for name in kinds:
         if name not in {*REQUIRED, *item.header.key, "severity"}:
             yield Mistake(item.path, item.sql_line, f"the output column {name} is not used: put it into evidence")
     if "fresh" not in item.sql:
         yield Mistake(item.path, item.sql_line, "new_count must count the rows WHERE fresh")
+
+
+def _sentences(item: Definition, columns: Sequence[str]) -> Iterator[Mistake]:
+    """Check that both sentences say every column: what one leaves out, people would see in no language."""
+    if item.header.evidence is None:
+        return
+    text = item.header.evidence.text()
+    whole = item.path.read_text(encoding="utf-8", errors="replace")
+    for name, sentence in (("evidence.zh", text.zh), ("evidence.en", text.en)):
+        said = gaps(sentence)
+        problems = [] if is_whole(sentence) else ["a brace stands only around a name, as in {ports}"]
+        problems += [f"{{{column}}} is no column of the evidence" for column in sorted(said.difference(columns))]
+        problems += [f"{{{column}}} is not said" for column in columns if column not in said]
+        yield from (Mistake(item.path, line_of(whole, name), f"{name}: {problem}") for problem in problems)
+
+
+def _fields(struct: str) -> Sequence[str]:
+    """Return the names in the engine's words for a struct: `STRUCT(port INTEGER, "a b" STRUCT(c INTEGER)[])`."""
+    names, depth, quoted, start = [], 0, False, 0
+    text = struct.removeprefix("STRUCT(")
+    for place, letter in enumerate(text):
+        quoted ^= letter == '"'
+        if quoted:
+            continue
+        depth += (letter == "(") - (letter == ")")
+        if depth < 0 or (depth == 0 and letter == ","):
+            names.append(text[start:place].strip())
+            start = place + 1
+    found = (_NAME.match(name) for name in names)
+    return [match[2] or match[1].replace('""', '"') for match in found if match]
 
 
 def _line(item: Definition, pattern: str) -> int:

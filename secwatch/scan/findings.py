@@ -105,6 +105,13 @@ def _finding(examined: Examined, hit: Hit, rule: Rule, rulebook: Rulebook, scene
     )
 
 
+# Of the meta of a rule. What stands in Chinese too (…_zh) is shown in the reader's language.
+_QUOTED = (
+    *("description", "description_zh", "author", "reference", "licence", "license"),
+    *("false_positives", "false_positives_zh"),
+)
+
+
 def _evidence(examined: Examined, hit: Hit, rule: Rule, rulebook: Rulebook, scene: Scene) -> dict[str, Any]:
     evidence: dict[str, Any] = {
         "host": scene.host,
@@ -117,7 +124,7 @@ def _evidence(examined: Examined, hit: Hit, rule: Rule, rulebook: Rulebook, scen
             for snippet in hit.snippets
         ],
     }
-    for name in ("description", "author", "reference", "licence", "license", "false_positives"):
+    for name in _QUOTED:
         if rule.text(name):
             evidence[name] = visible(rule.text(name), 1000)
     encoded = path_bytes(examined.path)

@@ -157,7 +157,7 @@ def _wrong_values(meta: Mapping[str, str | int | bool]) -> Iterator[tuple[str, s
         yield "date", "is not a day such as 2026-11-23"
     if "confidence" in meta and not _is_percent(meta["confidence"]):
         yield "confidence", "is not a number from 0 to 100"
-    for key in ("title_zh", "response_zh"):
+    for key in ("title_zh", "description_zh", "false_positives_zh", "response_zh"):
         if key in texts and not re.search(r"[\u4e00-\u9fff]", texts[key]):
             yield key, "is not in Chinese"
 

@@ -19,7 +19,7 @@ _TIMEOUT_SECONDS = 300.0
 
 
 class Told(msgspec.Struct, frozen=True):
-    """A packet in words, foreign text as it came: escape it before it is shown.
+    """A packet in words (English, Chinese), foreign text as it came: escape it before it is shown.
 
     problem says why there are no words; detail has the fields line by line if that was asked for.
     """
@@ -29,6 +29,7 @@ class Told(msgspec.Struct, frozen=True):
     destination: str = ""
     protocol: str = ""
     words: str = ""
+    words_chinese: str = ""
     layers: tuple[str, ...] = ()
     detail: tuple[str, ...] = ()
     problem: str = ""

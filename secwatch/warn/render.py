@@ -71,12 +71,16 @@ def listing(
 def in_full(
     warning: EarlyWarning,
     alerts: Sequence[Alert],
+    said: Mapping[int, Text | None],
     names: Mapping[str, Text],
     now: datetime,
     zone: ZoneInfo,
     language: Language,
 ) -> list[RenderableType]:
-    """Return one warning with its facts, its alerts (as many as are given) and what to do."""
+    """Return one warning with its facts, its alerts (as many as are given) and what to do.
+
+    said is what was seen, in a sentence, by the number of the alert.
+    """
 
     def say(zh: str, en: str) -> str:
         return zh if language == "zh" else en
@@ -103,6 +107,7 @@ def in_full(
         table(None, ["", ""], facts, show_header=False),
         Styled(say("告警", "Alerts"), "bold"),
         _alert_table(alerts, zone, language),
+        *_seen(said, language),
         *_rest(len(warning.alerts) - len(alerts), language),
         Styled(say("处置建议", "What to do"), "bold"),
         Paragraph(response or say("（检测项未给出）", "(none given)"), lead="  "),
@@ -127,6 +132,13 @@ def _alert_table(alerts: Sequence[Alert], zone: ZoneInfo, language: Language) ->
         for alert in alerts
     ]
     return table(None, heads, rows, right=(heads[0], heads[6]))
+
+
+def _seen(said: Mapping[int, Text | None], language: Language) -> list[RenderableType]:
+    told = [
+        Paragraph(text.to(language), lead=f"{identifier:>5}  ") for identifier, text in said.items() if text is not None
+    ]
+    return [Styled("所见" if language == "zh" else "What was seen", "bold"), *told] if told else []
 
 
 def _rest(number: int, language: Language) -> list[RenderableType]:

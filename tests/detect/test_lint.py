@@ -31,6 +31,8 @@ false_positives.zh = "无"
 false_positives.en = "None known."
 response.zh = "查看"
 response.en = "Look."
+evidence.zh = "{n} 条网络流"
+evidence.en = "{n} flows"
 reference = ["https://example.org/"]
 [params.most]
 value = 3
@@ -68,23 +70,29 @@ def test_a_good_one_has_none(tmp_path: Path) -> None:
         ("severity = 2", "severity = = 2", 9, "not TOML"),
         ('title.en = "Title"\n', "", 3, "en"),
         ('consumes = ["flows"]', 'consumes = ["flow"]', 11, "consumes"),
-        ('consumes = ["flows"]', 'consumes = ["dns"]', 29, "table flows is not in consumes"),
+        ('consumes = ["flows"]', 'consumes = ["dns"]', 31, "table flows is not in consumes"),
         ('consumes = ["flows"]', 'consumes = ["flows", "dns"]', 1, "consumes names dns"),
-        ("$most", "$least", 31, "$least is not in [params]"),
+        ("$most", "$least", 33, "$least is not in [params]"),
         ("> $most", "> 3", 1, "most is never used"),
         ("every_seconds = 60", "every_seconds = 600", 1, "longer than window_seconds"),
-        ('key = ["source"]', 'key = ["source", "port"]', 26, "output column port is missing"),
-        ("1.0 AS score,", "", 26, "output column score is missing"),
-        ("count(*) AS count", "'x' AS count", 26, "count is VARCHAR"),
-        ("{n: count(*)}", "'x'", 26, "must be a struct"),
-        ("1.0 AS score", "1.0 AS score, 2 AS more", 26, "more is not used"),
-        ("FILTER (WHERE fresh)", "", 26, "WHERE fresh"),
-        ("FROM flows", "FROM nowhere", 29, "nowhere"),
-        ("min(destination_address)", "min(nothing)", 26, "nothing"),
-        ("GROUP BY 1", "GROUP BY 1; SELECT 2 --", 26, "exactly one statement"),
-        ("SELECT source_address AS source", "COPY (SELECT 1) TO 'x' --", 26, ""),
-        ('unit = "flows"\n', "", 21, "unit"),
+        ('key = ["source"]', 'key = ["source", "port"]', 28, "output column port is missing"),
+        ("1.0 AS score,", "", 28, "output column score is missing"),
+        ("count(*) AS count", "'x' AS count", 28, "count is VARCHAR"),
+        ("{n: count(*)}", "'x'", 28, "must be a struct"),
+        ("1.0 AS score", "1.0 AS score, 2 AS more", 28, "more is not used"),
+        ("FILTER (WHERE fresh)", "", 28, "WHERE fresh"),
+        ("FROM flows", "FROM nowhere", 31, "nowhere"),
+        ("min(destination_address)", "min(nothing)", 28, "nothing"),
+        ("GROUP BY 1", "GROUP BY 1; SELECT 2 --", 28, "exactly one statement"),
+        ("SELECT source_address AS source", "COPY (SELECT 1) TO 'x' --", 28, ""),
+        ('unit = "flows"\n', "", 23, "unit"),
         ("/*\n", "", 1, "must begin with a header"),
+        ("{n} 条", "{m} 条", 20, "evidence.zh: {m} is no column of the evidence"),
+        ("{n} 条", "若干条", 20, "evidence.zh: {n} is not said"),
+        ("{n} flows", "some flows", 21, "evidence.en: {n} is not said"),
+        ("{n} flows", "{n} {N} flows", 21, "evidence.en: a brace stands only around a name"),
+        ("{n: count(*)}", "{n: count(*), deep: {a: 1, b: [1]}, last: 2}", 21, "evidence.en: {last} is not said"),
+        ('evidence.en = "{n} flows"\n', "", 20, "en"),
     ],
 )
 def test_every_mistake_has_its_line(tmp_path: Path, old: str, new: str, line: int, words: str) -> None:
@@ -93,9 +101,23 @@ def test_every_mistake_has_its_line(tmp_path: Path, old: str, new: str, line: in
     assert any(number == line and words in message for number, message in found), found
 
 
+def test_without_sentences_there_is_no_mistake_in_them(tmp_path: Path) -> None:
+    """Detections of their own, written before there were any, go on as they are."""
+    bare = GOOD.replace('evidence.zh = "{n} 条网络流"\nevidence.en = "{n} flows"\n', "")
+    assert "evidence." not in bare
+    assert mistakes(tmp_path, bare) == []
+
+
+def test_names_that_need_quotes_are_columns_like_others(tmp_path: Path) -> None:
+    """No sentence can name them, so they are told to be renamed by being unsaid."""
+    ((_, zh), (_, en)) = mistakes(tmp_path, GOOD.replace("{n: count(*)}", "{n: count(*), 'a, (b': 1}"))
+    assert "{a, (b} is not said" in zh
+    assert "{a, (b} is not said" in en
+
+
 def test_a_list_that_is_nowhere(tmp_path: Path) -> None:
     found = mistakes(tmp_path, GOOD.replace("*/", '[lists]\nfriends = "friends.txt"\n*/', 1))
-    assert found[0][0] == 26
+    assert found[0][0] == 28
     assert "friends.txt is in none of" in found[0][1]
 
 

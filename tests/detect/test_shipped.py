@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,14 @@ BOUNDS = Detect()
 def test_they_have_no_mistakes() -> None:
     assert not CATALOGUE.mistakes
     assert lint(CATALOGUE.definitions, BOUNDS) == []
+
+
+@pytest.mark.parametrize("item", CATALOGUE.definitions, ids=lambda item: item.id)
+def test_they_say_what_they_saw_in_both_languages(item: Any) -> None:
+    """That the sentences say every column, the check above has seen."""
+    assert item.header.evidence is not None
+    assert re.search(r"[\u4e00-\u9fff]", item.header.evidence.zh)
+    assert not re.search(r"[\u4e00-\u9fff]", item.header.evidence.en)
 
 
 def test_the_four_are_there() -> None:

@@ -28,9 +28,11 @@ def city(tmp_path_factory: pytest.TempPathFactory, secwatch: Secwatch) -> Path:
 
 def test_json_and_the_limit(city: Path, secwatch: Secwatch) -> None:
     sql = "SELECT destination_port AS port FROM flows ORDER BY 1"
-    answer = secwatch("-w", city, "flows", "query", sql, "--json", "--limit", "2")
+    answer = secwatch("-w", city, "flows", "query", sql, "--json", "--limit", "2", "--lang", "en")
     assert answer.json == {"schema": 1, "items": [{"port": 1}, {"port": 2}], "truncated": True}
     assert "these are the first 2 rows, there are 10 more" in answer.stderr
+    chinese = secwatch("-w", city, "flows", "query", sql, "--limit", "2")
+    assert "以上是前 2 行，还有 10 行：见 --limit" in chinese.stderr
     assert secwatch("-w", city, "flows", "query", "-", "--json", stdin=sql.encode()).json["truncated"] is False
 
 
@@ -53,7 +55,8 @@ def test_a_hostile_heading_stays_text(city: Path, secwatch: Secwatch) -> None:
 
 
 def test_rows_that_are_not_all_counted_are_told_in_a_round_number(city: Path, secwatch: Secwatch) -> None:
-    answer = secwatch("-w", city, "flows", "query", "SELECT * FROM range(10000000000)", "--limit", "5")
+    sql = "SELECT * FROM range(10000000000)"
+    answer = secwatch("-w", city, "flows", "query", sql, "--limit", "5", "--lang", "en")
     assert re.search(r"there are more than [1-9](,000|0,000|00,000)+ more: see --limit", answer.stderr), answer.stderr
 
 

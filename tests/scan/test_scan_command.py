@@ -231,7 +231,7 @@ def test_own_rules_of_the_workspace_are_used_beside_the_shipped(
 ) -> None:
     (workspace / "rules" / "own.yar").write_text('rule own { strings: $a = "会议" condition: $a }', encoding="utf-8")
     (workspace / "rules" / "bad.yar").write_text("rule bad {")
-    run = secwatch("-v", "-w", workspace, "scan", "files", tree, "--json", "--fail-on", "never")
+    run = secwatch("-v", "--lang", "en", "-w", workspace, "scan", "files", tree, "--json", "--fail-on", "never")
     assert run.code == 3, "a rule file that is broken scans nothing: that must not pass unseen"
     assert {match["rule"] for match in run.json["matches"]} == {"own", "php_request_evaluated", "eicar_test_file"}
     assert len(run.json["broken_rules"]) == 1
@@ -239,7 +239,8 @@ def test_own_rules_of_the_workspace_are_used_beside_the_shipped(
     assert "engine:" in run.stderr
     assert "compiled now" in run.stderr
     again = secwatch("-v", "-w", workspace, "scan", "files", tree, "--fail-on", "never")
-    assert "from the cache" in again.stderr
+    assert "取自缓存" in again.stderr
+    assert "1 个规则文件有误，未使用：" in again.stderr
 
 
 def test_both_engines_give_the_same_answer(secwatch: Secwatch, workspace: Path, tree: Path) -> None:

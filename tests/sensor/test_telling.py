@@ -62,6 +62,10 @@ def test_what_packets_say() -> None:
         assert row.source == source or source is None
         assert row.destination == destination or destination is None
         assert (row.protocol, words in row.words) == (protocol, True), row
+    chinese = [row.words_chinese for row in rows]
+    assert chinese[0] == "SYN，序号 1，0 字节"
+    assert (chinese[2].split("；")[-1], chinese[4]) == ("查询 A www.example.com", "谁有 10.0.0.2？")
+    assert [bool(text) for text in chinese] == [bool(row.words) for row in rows]
 
 
 def test_whatever_the_bytes_every_packet_gets_a_row() -> None:
@@ -108,7 +112,10 @@ def test_the_command(tmp_path: Path, secwatch: Callable[..., Run]) -> None:
     assert "###[ TCP ]###" in shown.stdout
     assert "\\x1b" in shown.stdout
     assert not {"\x1b", "\x07", "\u202e"} & set(shown.stdout)
-    assert "来源" in secwatch("sense", "show", path, directory=tmp_path).stdout
+    chinese = secwatch("sense", "show", path, directory=tmp_path).stdout
+    assert "来源" in chinese
+    assert "SYN，序号" in chinese
+    assert "sequence" not in chinese
 
     some = secwatch("sense", "show", "-", "--limit", "1", "--port", "80", "--json", stdin=path.read_bytes())
     assert some.json["limit_reached"]
@@ -124,4 +131,5 @@ def test_the_command(tmp_path: Path, secwatch: Callable[..., Run]) -> None:
     path.write_bytes(path.read_bytes()[:-2])
     cut = secwatch("sense", "show", path, "--json")
     assert (cut.code, len(cut.json["items"])) == (3, 3)
-    assert "is damaged" in cut.stderr
+    assert "x.pcap 已损坏" in cut.stderr
+    assert "is damaged" in secwatch("sense", "show", path, "--lang", "en").stderr

@@ -9,6 +9,7 @@ rule powershell_encoded_download
     meta:
         title_zh = "经编码的 PowerShell 下载执行命令"
         title_en = "Encoded PowerShell command that downloads"
+        description_zh = "带编码命令的 PowerShell 命令行，解码后从网络下载内容"
         description = "A PowerShell command line with an encoded command that, decoded, downloads from the network"
         author = "secwatch"
         date = "2026-11-23"
@@ -17,6 +18,7 @@ rule powershell_encoded_download
         confidence = 80
         aspect = "info"
         attack = "T1059.001, T1027.010, T1105"
+        false_positives_zh = "以这种方式封装安装程序的软件分发和远程管理工具"
         false_positives = "Software distribution and remote management tools that wrap their installers this way"
         response_zh = "解码该命令，查看下载地址；在流量记录中查找访问过该地址的主机并封禁；隔离运行过该命令的主机，检查计划任务和启动项。"
         response_en = "Decode the command and read the address; find and block every host that asked for it; isolate the host that ran it and check its scheduled tasks and autostart entries"

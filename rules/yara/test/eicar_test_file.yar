@@ -9,6 +9,7 @@ rule eicar_test_file
     meta:
         title_zh = "EICAR 反病毒测试文件"
         title_en = "EICAR anti-virus test file"
+        description_zh = "各家反病毒软件约定都要报告的无害文件；用来证明扫描有效"
         description = "The harmless file that every virus scanner agrees to detect; it proves that scanning works"
         author = "secwatch"
         date = "2026-11-23"
@@ -17,6 +18,7 @@ rule eicar_test_file
         confidence = 99
         aspect = "info"
         attack = "none"
+        false_positives_zh = "没有：文件就是它所声明的那样。测试环境和反病毒资料会有意存放"
         false_positives = "None: the file is what it says. Test benches and anti-virus documentation hold it on purpose"
         response_zh = "确认是否为计划内的检测验证；若不是，查明何人何时放置，然后删除该文件。"
         response_en = "Find out whether it belongs to a planned test; if not, who put it there and when. Then delete it"

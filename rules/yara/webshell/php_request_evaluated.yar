@@ -8,6 +8,7 @@ rule php_request_evaluated
     meta:
         title_zh = "PHP 网页后门：直接执行访问者提交的内容"
         title_en = "PHP web shell: runs what the visitor sends"
+        description_zh = "把请求参数（无论是否先解码）交给代码执行、命令执行或函数调用的 PHP 代码"
         description = "PHP code that passes a request parameter, decoded or not, to an evaluator, a command or a call"
         author = "secwatch"
         date = "2026-11-23"
@@ -16,6 +17,7 @@ rule php_request_evaluated
         confidence = 85
         aspect = "info"
         attack = "T1505.003"
+        false_positives_zh = "维护控制台和编写不当的插件；网络安全教学材料"
         false_positives = "Maintenance consoles and badly written plugins; teaching material on web security"
         response_zh = "立即隔离该网站主机并保留样本与访问日志；按文件时间查找首次访问者和其它后门；从匹配前的干净快照恢复网站目录，修补上传或执行漏洞后再上线。"
         response_en = "Isolate the web server, keep the file and the access logs; look for its first visitor and for other shells around the file's time; restore the site from an older, clean snapshot, close the hole, then go online again"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,8 +12,11 @@ from secwatch.commands.application import Application, language_option, output_o
 from secwatch.commands.backup import selection
 from secwatch.core.durations import in_words
 from secwatch.core.errors import UsageProblem
-from secwatch.core.model import Text
+from secwatch.core.model import Language, Text
 from secwatch.system.console import Output
+
+if TYPE_CHECKING:
+    from backup.model import Outcome
 
 _PART = re.compile(r"^([1-9]\d{0,3})/([1-9]\d{0,3})$")
 _PERCENTAGE = re.compile(r"^(\d{1,3}(?:\.\d{1,4})?)%$")
@@ -52,11 +56,17 @@ def verify(application: Application, names: Sequence[str], every: bool, subset: 
     columns = {
         Text("备份库", "repository"): lambda outcome: outcome.repository,
         Text("快照数", "snapshots"): lambda outcome: outcome.details.get("snapshots", "—"),
-        Text("读取数据", "data read"): lambda outcome: outcome.details.get("read", "—"),
+        Text("读取数据", "data read"): lambda outcome: _part_read(outcome, application.language),
         Text("问题", "problems"): lambda outcome: len(outcome.details.get("problems", ())),
         Text("用时", "time"): lambda outcome: in_words(outcome.seconds),
     }
     return selection.finish(application, output, outcomes, Text("备份库验证", "Verification"), columns)
+
+
+def _part_read(outcome: Outcome, language: Language) -> str:
+    part = str(outcome.details.get("read", "—"))
+    words = {"all": Text("全部", "all"), "none": Text("无", "none")}
+    return words[part].to(language) if part in words else part
 
 
 def _is_part(text: str) -> bool:
