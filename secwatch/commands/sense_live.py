@@ -123,13 +123,16 @@ def _run(
     from secwatch.system import signals
 
     with ExitStack() as stack:
+        listener = stack.enter_context(listening(application, captures, output, duration))
         evidence = None
         if keep is not None:
             from secwatch.sensor.evidence import EvidenceBuffer
 
             pairs = [(capture.interface, capture.link) for capture in captures]
-            evidence = stack.enter_context(EvidenceBuffer(application.place.evidence, keep, pairs))
-        listener = stack.enter_context(listening(application, captures, output, duration))
+            buffer = EvidenceBuffer(
+                application.place.evidence, keep, pairs, lambda text: listener.news("problem", text)
+            )
+            evidence = stack.enter_context(buffer)
         running = Running(
             place=application.place,
             settings=application.settings,

@@ -33,13 +33,15 @@ class Sensing:
     """The live sensor at one moment; `latest` is None if there never was one in this place.
 
     `held` says whether a process has the lock of live runs: a run that has not ended and holds no lock is dead,
-    one that holds it and records nothing for dead_after is called so.
+    one that holds it and records nothing for dead_after is called so. without_evidence are the runs that have
+    captured packets in 24 hours which they did not keep as evidence.
     """
 
     now: datetime
     latest: LiveRun | None
     received: Received
     gaps: Sequence[LiveRun]
+    without_evidence: Sequence[LiveRun]
     dead_after: timedelta
     held: bool = True
 
@@ -82,6 +84,11 @@ class Sensing:
             zh = f"实时探针近 24 小时丢失 {dropped:,} 个报文（{part:.2%}）"
             en = f"the live sensor dropped {dropped:,} packets in 24 hours ({part:.2%})"
             found.append((part > TOO_MUCH_LOSS, Text(zh, en)))
+        for lossy in self.without_evidence:
+            names, count, at = lossy.interfaces, f"{lossy.left_out:,}", to_text(lossy.left_out_at or lossy.recorded_to)
+            zh = f"实时探针（{names}）有 {count} 个报文已抓取但未留存为证据，最近一次约在 {at}"
+            en = f"the live sensor ({names}) did not keep {count} captured packets as evidence, last about {at}"
+            found.append((False, Text(zh, en)))
         if self.gaps:
             last = self.gaps[-1]
             since, until = to_text(last.recorded_to), to_text(last.missing_until or last.recorded_to)
@@ -103,6 +110,8 @@ class Sensing:
             "recorded_to": to_text(run.recorded_to) if run else None,
             "packets_24h": self.received.packets,
             "dropped_24h": self.received.dropped,
+            "left_out": run.left_out if run else 0,
+            "left_out_at": to_text(run.left_out_at) if run and run.left_out_at else None,
             "gaps": [
                 {"from": to_text(gap.recorded_to), "to": to_text(gap.missing_until)}
                 for gap in self.gaps
@@ -127,6 +136,7 @@ def gather(place: Place, database: Database, settings: Sensor, now: datetime) ->
         latest,
         live.received(database, now - RECENT_LOSSES),
         live.gaps(database, now - RECENT_GAPS),
+        live.without_evidence(database, now - RECENT_LOSSES),
         _WINDOWS_OF_PATIENCE * timedelta(seconds=seconds(settings.window)) + _PATIENCE,
         held,
     )

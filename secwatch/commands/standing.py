@@ -132,6 +132,11 @@ class Standing:
                 [({}, float(self.sensing.received.dropped))],
             ),
             Metric(
+                "sensor_packets_without_evidence",
+                "packets that the newest live run captured and did not keep as evidence",
+                [({}, float(self.sensing.latest.left_out))] if self.sensing.latest else [],
+            ),
+            Metric(
                 "alerts_recent",
                 "alerts seen in the last seven days",
                 [({"severity": severity.label.en}, count) for severity, count in self.alerts.items()],

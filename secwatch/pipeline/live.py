@@ -194,7 +194,17 @@ class _Loop:
         finally:
             for capture in self._running.captures:
                 capture.close()
-            self._end()
+            try:
+                self._close_evidence()
+            finally:
+                self._end()
+
+    def _close_evidence(self) -> None:
+        """Write what is under way; how many packets could not be kept is known then, and recorded with the end."""
+        evidence = self._running.evidence
+        if evidence is not None:
+            evidence.close()
+            self._recorder.left_out = evidence.left_out
 
     def _look_around(self, now: float) -> None:
         running, requests = self._running, self._running.requests
@@ -210,6 +220,8 @@ class _Loop:
             running.listener.interface(name, condition)
             self._outages.take(name, condition, datetime.now(UTC))
             self._recorder.absent = self._outages.absent
+        if running.evidence is not None:
+            self._recorder.left_out = running.evidence.left_out
         while self._recorder.recorded.news:
             running.listener.news(*self._recorder.recorded.news.popleft())
         if self._recorder.failure is not None:
@@ -269,12 +281,8 @@ class _Loop:
             self._running.listener.news(*self._recorder.recorded.news.popleft())
 
     def _summary(self) -> LiveSummary:
-        recorded, evidence = self._recorder.recorded, self._running.evidence
+        recorded, left_out = self._recorder.recorded, self._recorder.left_out
         problems = list(recorded.problems)
-        left_out = 0
-        if evidence is not None:
-            evidence.close()
-            left_out = evidence.left_out
         if left_out:
             zh = f"{left_out:,} 个报文已抓取但未留存为证据"
             problems.append(Text(zh, f"{left_out:,} packets were captured but not kept as evidence"))

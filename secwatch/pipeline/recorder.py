@@ -82,7 +82,9 @@ class Recorder:
         self._compacted = datetime.now(UTC)
         self._locked_since: float | None = None
         self.recorded = Recorded()
-        self.absent: Sequence[runs.Absence] = ()  # told by the walking thread, kept with every window
+        # Both told by the walking thread and kept with every window: what is not up, what was not kept as evidence.
+        self.absent: Sequence[runs.Absence] = ()
+        self.left_out = 0
         self.failure: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
 
@@ -186,7 +188,7 @@ class Recorder:
 
     def _conclude(self, database: Database) -> None:
         with database.atomic():
-            runs.end(database, self._run, datetime.now(UTC))
+            runs.end(database, self._run, datetime.now(UTC), self.left_out)
 
     def _tidy_now(self, database: Database) -> None:
         """Remove what a run that was killed has left; what prevents it is met again by the first window."""
@@ -271,7 +273,7 @@ class Recorder:
 
     def _advance(self, database: Database, window: Window) -> None:
         since = from_microseconds(window.open_since) if window.open_since is not None else None
-        runs.advance(database, self._run, from_microseconds(window.ended), since, self.absent)
+        runs.advance(database, self._run, from_microseconds(window.ended), since, self.absent, self.left_out)
 
     def _as_input(self, window: Window, now: datetime) -> store.ReadInput:
         counted = window.counters

@@ -11,7 +11,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from secwatch.core.errors import UsageProblem
+from secwatch.core.model import Text
 from secwatch.sensor.kernels import index as finder
 from secwatch.sensor.kernels import packets
 from secwatch.sensor.shelf import Shelf
 from secwatch.system import lock
-from secwatch.system.console import note
 from secwatch.system.paths import prepare
 
 SMALLEST_LIMIT = 16 << 20  # bytes; below, a segment would not hold the largest packets
@@ -49,14 +49,22 @@ class EvidenceBuffer:
     """Keeps packets in a directory that never holds more than limit_bytes. One writer at a time; a context manager.
 
     interfaces are (name, link type) in the order of the numbers that an index has in `file[INTERFACE]`. The link
-    type is that of pcapng; 101 takes all that begins with an IP header. Raise UsageProblem for a limit below
-    16 MiB, Locked if another process keeps evidence there, Refused if the directory cannot be made.
+    type is that of pcapng; 101 takes all that begins with an IP header. `tell` is told, once a minute at most, why
+    packets cannot be kept; the capturing thread calls it too, so it must not wait. Raise UsageProblem for a limit
+    below 16 MiB, Locked if another process keeps evidence there, Refused if the directory cannot be made.
     """
 
-    def __init__(self, directory: Path, limit_bytes: int, interfaces: Sequence[tuple[str, int]]):
+    def __init__(
+        self,
+        directory: Path,
+        limit_bytes: int,
+        interfaces: Sequence[tuple[str, int]],
+        tell: Callable[[Text], None] | None = None,
+    ):
         if limit_bytes < SMALLEST_LIMIT:
             raise UsageProblem(f"{limit_bytes} bytes are too little to keep packets in", "--keep 1G")
         self._interfaces = tuple(interfaces)
+        self._tell = tell
         self.kept = 0
         self._not_taken = 0  # by the capturing thread
         self._not_written = 0  # by the writing one
@@ -101,7 +109,7 @@ class EvidenceBuffer:
             piece = self._take_piece()
             if piece is None:
                 self._not_taken += count - done
-                self._say("the disk is too slow for all packets")
+                self._say(Text("磁盘太慢", "the disk is too slow for all packets"))
                 return
             piece.sums[:] = 0, 0, 1 << 62, -1
             done, size = packets.write_blocks(
@@ -144,15 +152,18 @@ class EvidenceBuffer:
                     self.kept += kept
                 except OSError as error:
                     self._not_written += kept
-                    self._say(f"the disk refuses them ({(error.strerror or str(error)).lower()})")
+                    why = (error.strerror or str(error)).lower()
+                    self._say(Text(f"磁盘拒绝写入 ({why})", f"the disk refuses them ({why})"))
             self._free.put(piece)
         try:
             self._shelf.finish()
         except OSError:
             pass  # a segment without an end is searched whole: nothing is lost by that
 
-    def _say(self, reason: str) -> None:
+    def _say(self, reason: Text) -> None:
         now = time.monotonic()
-        if now - self._said_at >= _SAY_AGAIN_SECONDS:
+        if self._tell is not None and now - self._said_at >= _SAY_AGAIN_SECONDS:
             self._said_at = now
-            note(f"secwatch: packets are captured but not kept as evidence: {reason}; {self.left_out:,} so far")
+            zh = f"报文已抓取但未留存为证据：{reason.zh}；至今 {self.left_out:,} 个"
+            en = f"packets are captured but not kept as evidence: {reason.en}; {self.left_out:,} so far"
+            self._tell(Text(zh, en))

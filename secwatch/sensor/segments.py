@@ -32,7 +32,7 @@ def name_of(first_time: int, sequence: int) -> str:
 
 
 def listing(directory: Path) -> Sequence[Segment]:
-    """Return the segments of a directory in the order in which they were made; none if there is no directory."""
+    """Return the segments of a directory in the order in which they were made; none if there is no directory there."""
     found = []
     try:
         with os.scandir(directory) as entries:
@@ -47,7 +47,7 @@ def listing(directory: Path) -> Sequence[Segment]:
                 except (FileNotFoundError, ValueError):
                     continue  # dropped since, or no moment at all
                 found.append(Segment(Path(entry.path), to_microseconds(moment), int(sequence), size))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ()
     return sorted(found, key=lambda segment: segment.sequence)
 

@@ -28,6 +28,7 @@ class LiveRun:
 
     ended_at is None for a run that goes on or was killed; missing_until then says, once the next run has
     noticed, up to when nothing was recorded. `absent` are the interfaces that were not up at recorded_to.
+    left_out packets were captured in this run but not kept as evidence, the last of them about left_out_at.
     """
 
     id: int
@@ -38,6 +39,8 @@ class LiveRun:
     ended_at: datetime | None
     missing_until: datetime | None
     absent: Sequence[Absence] = ()
+    left_out: int = 0
+    left_out_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,17 @@ def begin(database: Database, interfaces: str, now: datetime) -> tuple[int, Sequ
 
 
 def advance(
-    database: Database, number: int, recorded_to: datetime, open_since: datetime | None, absent: Sequence[Absence] = ()
+    database: Database,
+    number: int,
+    recorded_to: datetime,
+    open_since: datetime | None,
+    absent: Sequence[Absence] = (),
+    left_out: int = 0,
 ) -> None:
     """Record how far a run has come; never less far than before, for a clock may be put back.
 
-    Call it in the transaction that records the window.
+    left_out is how many packets were not kept as evidence since the run began. Call it in the transaction that
+    records the window.
     """
     since = to_text(open_since) if open_since else None
     there = json.dumps([[item.interface, item.condition, to_text(item.since)] for item in absent])
@@ -75,11 +84,21 @@ def advance(
     database.execute(
         "UPDATE live_runs SET recorded_to = max(recorded_to, ?), open_since = ?, absent = ? WHERE id = ?", values
     )
+    _leave_out(database, number, left_out, recorded_to)
 
 
-def end(database: Database, number: int, now: datetime) -> None:
-    """Record that a run has ended well."""
+def end(database: Database, number: int, now: datetime, left_out: int = 0) -> None:
+    """Record that a run has ended well, and how many packets it has not kept as evidence in all."""
     database.execute("UPDATE live_runs SET ended_at = ?, open_since = NULL WHERE id = ?", [to_text(now), number])
+    _leave_out(database, number, left_out, now)
+
+
+def _leave_out(database: Database, number: int, left_out: int, now: datetime) -> None:
+    """Nothing is written unless there are more of them: that is what left_out_at tells."""
+    database.execute(
+        "UPDATE live_runs SET left_out = ?, left_out_at = ? WHERE id = ? AND left_out < ?",
+        [left_out, to_text(now), number, left_out],
+    )
 
 
 def latest(database: Database) -> LiveRun | None:
@@ -91,6 +110,11 @@ def latest(database: Database) -> LiveRun | None:
 def gaps(database: Database, since: datetime) -> Sequence[LiveRun]:
     """Return the runs that were killed and left a gap that ends after `since`, the oldest first."""
     return _select(database, "missing_until >= ?", to_text(since))
+
+
+def without_evidence(database: Database, since: datetime) -> Sequence[LiveRun]:
+    """Return the runs that have not kept packets as evidence at or after `since`, the oldest first."""
+    return _select(database, "left_out_at >= ?", to_text(since))
 
 
 def received(database: Database, since: datetime) -> Received:
@@ -116,6 +140,8 @@ def _select(database: Database, condition: str, *values: str) -> Sequence[LiveRu
             from_text(row["ended_at"]) if row["ended_at"] else None,
             from_text(row["missing_until"]) if row["missing_until"] else None,
             tuple(Absence(name, condition, from_text(since)) for name, condition, since in json.loads(row["absent"])),
+            row["left_out"],
+            from_text(row["left_out_at"]) if row["left_out_at"] else None,
         )
         for row in rows
     ]

@@ -69,6 +69,13 @@ def live_absent(database: Database) -> None:
     database.execute(_LIVE_ABSENT)
 
 
+@MIGRATIONS(name="0010_live_left_out")
+def live_left_out(database: Database) -> None:
+    """Packets that were captured and not kept as evidence are told of while the run goes on, and after it."""
+    for statement in _LIVE_LEFT_OUT:
+        database.execute(statement)
+
+
 _BEGINNING = """
 CREATE TABLE organisations (
     code TEXT PRIMARY KEY,
@@ -236,6 +243,12 @@ _LAKE_PARTS = (
 
 # The interfaces that were not up when the last window ended: a JSON list of [name, condition, since].
 _LIVE_ABSENT = "ALTER TABLE live_runs ADD COLUMN absent TEXT NOT NULL DEFAULT '[]'"
+
+# left_out counts them since the run began; left_out_at is when it last grew, as far as the run had recorded then.
+_LIVE_LEFT_OUT = (
+    "ALTER TABLE live_runs ADD COLUMN left_out INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE live_runs ADD COLUMN left_out_at TEXT",
+)
 
 # recorded_to is how far the packets are in the lake, open_since when the oldest flow began that was still open
 # then; ended_at is set by a run that ended well, missing_until by the one that found it had not.

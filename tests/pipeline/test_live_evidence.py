@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from secwatch.sensor import segments
 from tests.conftest import Run
@@ -40,10 +41,13 @@ def test_more_evidence_than_disk_leaves_the_lake_its_room(
     assert disk.f_bavail * disk.f_frsize > 4 << 20
 
 
-def test_packets_that_cannot_be_kept_are_a_problem_of_the_run(net: Wires, workspace: Path, tmp_path: Path) -> None:
+def test_packets_that_cannot_be_kept_are_a_problem_of_the_run(
+    net: Wires, secwatch: Secwatch, workspace: Path, tmp_path: Path
+) -> None:
+    """It says so itself, and status says it: while it runs, and after it."""
     some = write_frames(tmp_path / "some.pcap", [datagram(b"x", port=1024 + number) for number in range(50)])
     evidence = workspace / "state" / "evidence"
-    live = Live(net, workspace, "-i", "a1", "--keep", "64M", "--json").ready()
+    live = Live(net, workspace, "-i", "a1", "--keep", "64M", "--json", SECWATCH_SENSOR__WINDOW="1s").ready()
     net.send(some)
     time.sleep(0.5)
     shutil.rmtree(evidence)
@@ -52,9 +56,27 @@ def test_packets_that_cannot_be_kept_are_a_problem_of_the_run(net: Wires, worksp
     assert segments.listing(evidence), "it was made again"
     shutil.rmtree(evidence)
     evidence.touch()
+    assert sensor(secwatch, workspace)["left_out"] == 0, "and what stands in the way stops no other command"
     net.send(some)
+    deadline = time.monotonic() + 20
+    while (during := sensor(secwatch, workspace))["left_out"] != 50:
+        assert time.monotonic() < deadline, during
+    assert during["running"]
     ended = live.end()
     assert ended.code == 3, ended.stderr
     assert (ended.json["packets"], ended.json["left_out"]) == (150, 50)
     assert ended.json["problems"] == ["50 packets were captured but not kept as evidence"]
     assert "not kept as evidence: the disk refuses them (file exists)" in ended.stderr
+    status = secwatch("-w", workspace, "status", "--json").json
+    assert not status["sensor"]["running"]
+    assert (status["sensor"]["left_out"], status["sensor"]["left_out_at"]) == (50, during["left_out_at"])
+    (reason,) = [reason for reason in status["reasons"] if "evidence" in reason["en"]]
+    assert reason["grade"] == "attention"
+    assert "the live sensor (a1) did not keep 50 captured packets as evidence, last about" in reason["en"]
+    assert "50 个报文已抓取但未留存为证据" in reason["zh"]
+
+
+def sensor(secwatch: Secwatch, workspace: Path) -> dict[str, Any]:
+    """How the live sensor stands, as `status` tells it."""
+    told: dict[str, Any] = secwatch("-w", workspace, "status", "--json").json["sensor"]
+    return told

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from secwatch.core.errors import Locked, UsageProblem
+from secwatch.core.model import Text
 from secwatch.sensor import segments
 from secwatch.sensor.evidence import SMALLEST_LIMIT, EvidenceBuffer
 from secwatch.sensor.kernels import index as finder
@@ -158,9 +159,7 @@ def test_two_writers_and_too_little_room_are_refused(tmp_path: Path) -> None:
         EvidenceBuffer(tmp_path, SMALLEST_LIMIT - 1, INTERFACES)
 
 
-def test_a_full_disk_is_survived_and_said_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_full_disk_is_survived_and_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some writes get half of their bytes out before the disk is full: no half block may stay."""
     write = os.write
     calls = 0
@@ -175,11 +174,14 @@ def test_a_full_disk_is_survived_and_said_once(
         return write(descriptor, content)
 
     monkeypatch.setattr("secwatch.sensor.shelf.os.write", full)
-    with EvidenceBuffer(tmp_path, SMALLEST_LIMIT, INTERFACES) as buffer:
+    told: list[Text] = []
+    with EvidenceBuffer(tmp_path, SMALLEST_LIMIT, INTERFACES, told.append) as buffer:
         for number in range(10):
             buffer.keep(*block_of([datagram(bytes([number]) * 50)] * 3, START + number * 10**6))
     assert (buffer.kept, buffer.left_out) == (21, 9)
-    assert capsys.readouterr().err.count("not kept as evidence: the disk refuses them (no space left") == 1
+    (said,) = told
+    assert "not kept as evidence: the disk refuses them (no space left" in said.en
+    assert "未留存为证据：磁盘拒绝写入" in said.zh
     (only,) = segments.listing(tmp_path)
     assert len(packets_in(only.path)) == 21
     assert [kind for kind, _ in blocks(only.path)][-1] == 5

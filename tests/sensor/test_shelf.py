@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from secwatch.core.model import Text
 from secwatch.sensor import segments
 from secwatch.sensor.evidence import SMALLEST_LIMIT, EvidenceBuffer
 from secwatch.sensor.shelf import Shelf
@@ -105,13 +106,12 @@ def test_a_directory_that_was_removed_is_made_again(tmp_path: Path, monkeypatch:
     assert [frame for _, _, _, frame in packets_in(only.path)] == frames[6:]
 
 
-def test_what_cannot_be_kept_is_counted_and_said_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_cannot_be_kept_is_counted_and_said_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("secwatch.sensor.shelf.RESERVE_BYTES", 0)
     monkeypatch.setattr("secwatch.sensor.evidence._SAY_AGAIN_SECONDS", 0.0)
     place = tmp_path / "evidence"
-    with EvidenceBuffer(place, SMALLEST_LIMIT, INTERFACES) as buffer:
+    told: list[Text] = []
+    with EvidenceBuffer(place, SMALLEST_LIMIT, INTERFACES, told.append) as buffer:
         shutil.rmtree(place)
         place.touch()
         buffer.keep(*block_of([datagram(b"a")] * 3, START))
@@ -120,7 +120,7 @@ def test_what_cannot_be_kept_is_counted_and_said_again(
         place.unlink()
         buffer.keep(*block_of([datagram(b"c")], START))
     assert (buffer.kept, buffer.left_out) == (1, 7)
-    said = capsys.readouterr().err
+    said = "\n".join(text.en for text in told)
     assert "(file exists); 3 so far" in said
     assert "(file exists); 7 so far" in said
 
