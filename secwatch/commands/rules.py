@@ -132,10 +132,10 @@ def lint(application: Application, paths: tuple[str, ...], output: Output) -> in
     Example:
       secwatch rules lint my-rules/
     """
-    from secwatch.scan import lint as linter
+    from secwatch.scan import compiler
 
     files = _files_or_none(application, paths)
-    advice = list(linter.lint(files))
+    advice = list(compiler.lint_files(files))
     language = application.language
     columns = ["检查项", "文件", "问题", "建议"] if language == "zh" else ["check", "file", "problem", "recommendation"]
     rows = [(item.check, item.path, item.problem, item.recommendation) for item in advice]
@@ -169,7 +169,7 @@ def test(application: Application, names: tuple[str, ...], rules: tuple[str, ...
       secwatch rules test
       secwatch rules test my_rule --rules my-rules/
     """
-    from secwatch.scan.samples import try_rule
+    from secwatch.scan.compiler import try_rules
 
     files, book = _book(application, rules)
     known = {rule.name for rule in book.contents.rules}
@@ -178,7 +178,7 @@ def test(application: Application, names: tuple[str, ...], rules: tuple[str, ...
         raise UsageProblem(f"there is no rule {unknown[0]!r}", "secwatch rules list")
     by_namespace = {file.namespace: file for file in files}
     chosen = [rule for rule in book.contents.rules if not names or rule.name in names]
-    trials = [trial for rule in chosen for trial in try_rule(rule, by_namespace[rule.namespace])]
+    trials = list(try_rules((rule, by_namespace[rule.namespace]) for rule in chosen))
     failed = [trial for trial in trials if not trial.passed]
     untested = sorted({rule.name for rule in chosen} - {trial.rule for trial in trials})
     language = application.language

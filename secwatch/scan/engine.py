@@ -16,6 +16,7 @@ import yara
 
 from secwatch.core.errors import UsageProblem
 from secwatch.scan.verdicts import Hit, Snippet
+from secwatch.system.signals import Terminated
 
 # What rules may ask about the file besides its content; the names are those of Loki and its rules.
 EXTERNALS = ("filename", "filepath", "extension", "filetype", "owner", "md5")
@@ -33,6 +34,10 @@ class ScanTimeout(Exception):
 
 class EngineFailure(Exception):
     """The engine gave a content up."""
+
+
+class EnginePanic(EngineFailure):
+    """The engine came upon a mistake of its own: nobody knows what state it is in."""
 
 
 class RuleMistake(Exception):
@@ -96,6 +101,9 @@ class Engine(Protocol):
     def load(self, data: bytes) -> Compiled:
         """Return what `Compiled.save` gave. Raise RuleMistake if it cannot be loaded."""
 
+    def made_of(self, form: bytes, sources: Mapping[str, str]) -> Compiled:
+        """Return what the form holds, or if it is empty or cannot be loaded here, the sources. Raise RuleMistake."""
+
 
 class _Library:
     """What the two libraries, which share one interface, have in common."""
@@ -111,6 +119,8 @@ class _Library:
             rules = self._module.compile(sources=dict(sources), includes=False, externals=dict.fromkeys(externals, ""))
         except self._module.Error as error:
             raise _mistake(str(error)) from error
+        except BaseException as error:
+            raise RuleMistake(_panic(error)) from error
         self._prepare(rules)
         return _Rules(self._module, rules)
 
@@ -121,6 +131,12 @@ class _Library:
             raise RuleMistake(f"the compiled rules cannot be loaded: {error}") from error
         self._prepare(rules)
         return _Rules(self._module, rules)
+
+    def made_of(self, form: bytes, sources: Mapping[str, str]) -> Compiled:
+        try:
+            return self.load(form) if form else self.compile(sources)
+        except RuleMistake:
+            return self.compile(sources)
 
 
 class _Rules:
@@ -151,6 +167,8 @@ class _Rules:
             raise ScanTimeout(str(error)) from error
         except self._module.Error as error:
             raise EngineFailure(str(error)) from error
+        except BaseException as error:
+            raise EnginePanic(_panic(error)) from error
         return Matched(tuple(_hit(match) for match in found), complete)
 
     def save(self) -> bytes | None:
@@ -168,6 +186,16 @@ class _Rules:
     @property
     def warnings(self) -> Sequence[str]:
         return [str(text) for text in self._rules.warnings]
+
+
+def _panic(error: BaseException) -> str:
+    """Say what came out of an engine that is no error of its interface, or raise it again if it is none of the engine.
+
+    A panic of Rust code is a BaseException (pyo3_runtime.PanicException): boreal 1.4.0 was seen to panic.
+    """
+    if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit | Terminated):
+        raise error
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
 def _say_nothing(_text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,18 @@ import msgspec
 
 from secwatch.core.errors import SecwatchError, UnreadableInput
 from secwatch.scan import compiled_cache
-from secwatch.scan.engine import BOREAL, ENGINES, YARA, Compiled, Engine, RuleMistake, engine_named, identifiers_in
+from secwatch.scan.compiler import Compiler, EngineDied
+from secwatch.scan.engine import (
+    BOREAL,
+    ENGINES,
+    EXTERNALS,
+    YARA,
+    Compiled,
+    Declared,
+    Engine,
+    RuleMistake,
+    engine_named,
+)
 from secwatch.scan.rule import Rule, scale
 from secwatch.scan.sources import RuleFile
 
@@ -53,10 +64,11 @@ class Contents:
 
 @dataclass(frozen=True)
 class Rulebook:
-    """Rules ready to scan with."""
+    """Rules ready to scan with: the compiled form where the engine keeps one, and the sources by namespace."""
 
     contents: Contents
-    compiled: Compiled
+    form: bytes
+    sources: Mapping[str, str]
     from_cache: bool = False
     cache_note: str = ""
 
@@ -64,6 +76,11 @@ class Rulebook:
     def engine(self) -> Engine:
         """The engine in use."""
         return ENGINES[self.contents.engine]
+
+    @cached_property
+    def compiled(self) -> Compiled:
+        """The rules as the engine has them, in this process. A scan makes them in a child instead (crew.py)."""
+        return self.engine.made_of(self.form, self.sources)
 
     def rule(self, namespace: str, name: str) -> Rule:
         """Return a rule by its file's namespace and its name. Raise KeyError."""
@@ -90,7 +107,7 @@ def load(files: Sequence[RuleFile], choice: str = AUTO, cache: Path | None = Non
     if book is None:
         book = _compile(files, choice, key)
         if cache and not note:
-            note = compiled_cache.save(cache, key, msgspec.json.encode(book.contents), book.compiled.save() or b"")
+            note = compiled_cache.save(cache, key, msgspec.json.encode(book.contents), book.form)
     return replace(book, cache_note=note)
 
 
@@ -103,84 +120,128 @@ def digest(files: Sequence[RuleFile], choice: str) -> str:
 
 
 def _from_cache(found: compiled_cache.Kept, files: Sequence[RuleFile]) -> Rulebook | None:
-    """A kept book of an engine that keeps no compiled form is compiled anew, but not searched for mistakes."""
+    """A kept book is not searched for mistakes again; an engine that keeps no compiled form has its sources."""
     try:
         contents = msgspec.json.decode(found.contents, type=Contents)
-        engine = ENGINES[contents.engine]
-        if found.compiled:
-            return Rulebook(contents, engine.load(found.compiled), from_cache=True)
-        good = frozenset(contents.sources)
-        sources = {file.namespace: file.text for file in files if file.namespace in good}
-        return Rulebook(contents, engine.compile(sources), from_cache=True)
-    except (msgspec.MsgspecError, RuleMistake, KeyError):
+    except msgspec.MsgspecError:
         return None
+    if contents.engine not in ENGINES:
+        return None
+    return Rulebook(contents, found.compiled, _sources(files, contents.sources), from_cache=True)
+
+
+def _sources(files: Sequence[RuleFile], good: Iterable[str]) -> dict[str, str]:
+    wanted = frozenset(good)
+    return {file.namespace: file.text for file in files if file.namespace in wanted}
 
 
 def _compile(files: Sequence[RuleFile], choice: str, key: str) -> Rulebook:
     """yara-python is the reference: a file that it refuses is broken whatever the other engine says."""
-    broken = [Broken(file.path, file.line, file.problem) for file in files if file.problem]
-    rules: list[Rule] = []
-    good: dict[str, RuleFile] = {}
-    for file in files:
-        if not file.problem:
-            try:
-                rules.extend(_rules_of(file))
-                good[file.namespace] = file
-            except RuleMistake as mistake:
-                broken.append(Broken(file.path, mistake.line, mistake.message))
-    engine, note = _choose(choice, good)
-    if engine is not YARA and choice != AUTO:
-        refused = _refused_by(engine, good)
-        broken.extend(refused.values())
-        good = {namespace: file for namespace, file in good.items() if namespace not in refused}
-    if not good:
-        raise SecwatchError(f"not one of the {len(files)} rule files can be used: {broken[0]}", "secwatch rules lint")
-    sources = {namespace: file.text for namespace, file in good.items()}
+    draft = _Draft(files)
+    with Compiler() as compiler:
+        draft.describe(compiler)
+        if choice not in (AUTO, YARA.name):
+            draft.leave_out_refused(compiler, choice)
+        draft.insist()
+        engine, form, note = _choose(draft, compiler, choice)
+    sources = draft.sources
     contents = Contents(
         digest=key,
-        engine=engine.name,
-        rules=tuple(rule for rule in rules if rule.namespace in good),
-        broken=tuple(broken),
-        externals=tuple(identifiers_in(sources)),
-        sources=tuple(good),
+        engine=engine,
+        rules=tuple(rule for namespace in sources for rule in draft.rules[namespace]),
+        broken=tuple(draft.broken),
+        externals=tuple(name for name in EXTERNALS if name in draft.externals),
+        sources=tuple(sources),
         note=note,
     )
-    return Rulebook(contents, engine.compile(sources))
+    return Rulebook(contents, form, sources)
 
 
-def _rules_of(file: RuleFile) -> list[Rule]:
-    return [
-        Rule(
-            rule.name,
-            file.namespace,
-            file.path,
-            rule.tags,
-            rule.meta,
-            scale().of(rule.meta),
-            rule.is_global,
-            rule.is_private,
-        )
-        for rule in YARA.compile({file.namespace: file.text}).declared()
-    ]
+class _Draft:
+    """A rulebook in the making: files are left out as they turn out to be broken."""
+
+    def __init__(self, files: Sequence[RuleFile]):
+        self.files = {file.namespace: file for file in files}
+        self.broken = [Broken(file.path, file.line, file.problem) for file in files if file.problem]
+        self.rules: dict[str, list[Rule]] = {}
+        self._asked: dict[str, Sequence[str]] = {}
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The files that are good so far."""
+        return {namespace: self.files[namespace].text for namespace in self.rules}
+
+    @property
+    def externals(self) -> set[str]:
+        """What the good files ask for."""
+        return {name for namespace in self.rules for name in self._asked[namespace]}
+
+    def describe(self, compiler: Compiler) -> None:
+        """Take the rules of every file that the reference engine takes."""
+        for file in self.files.values():
+            if not file.problem:
+                try:
+                    described = compiler.describe(file)
+                except RuleMistake as mistake:
+                    self.broken.append(Broken(file.path, mistake.line, mistake.message))
+                else:
+                    self.rules[file.namespace] = [_rule(file, declared) for declared in described.rules]
+                    self._asked[file.namespace] = described.externals
+
+    def leave_out_refused(self, compiler: Compiler, engine: str, *, only_deadly: bool = False) -> int:
+        """Leave out every file that an engine refuses, or only those that kill it, and return how many."""
+        before = len(self.rules)
+        for namespace, text in self.sources.items():
+            try:
+                compiler.compile(engine, {namespace: text})
+            except RuleMistake as mistake:
+                if isinstance(mistake, EngineDied) or not only_deadly:
+                    self.broken.append(Broken(self.files[namespace].path, mistake.line, mistake.message))
+                    del self.rules[namespace]
+        return before - len(self.rules)
+
+    def insist(self) -> None:
+        """Raise SecwatchError if no file is left."""
+        if not self.rules:
+            count = len(self.files)
+            raise SecwatchError(
+                f"not one of the {count} rule files can be used: {self.broken[0]}", "secwatch rules lint"
+            )
 
 
-def _choose(choice: str, good: dict[str, RuleFile]) -> tuple[Engine, str]:
-    if choice != AUTO:
-        return engine_named(choice), ""
-    if BOREAL is None:
-        return YARA, "boreal is not installed"
-    try:
-        BOREAL.compile({namespace: file.text for namespace, file in good.items()})
-    except RuleMistake as mistake:
-        return YARA, f"boreal does not compile every rule ({mistake.message})"
-    return BOREAL, ""
+def _rule(file: RuleFile, declared: Declared) -> Rule:
+    return Rule(
+        declared.name,
+        file.namespace,
+        file.path,
+        declared.tags,
+        declared.meta,
+        scale().of(declared.meta),
+        declared.is_global,
+        declared.is_private,
+    )
 
 
-def _refused_by(engine: Engine, good: dict[str, RuleFile]) -> dict[str, Broken]:
-    refused = {}
-    for namespace, file in good.items():
+def _choose(draft: _Draft, compiler: Compiler, choice: str) -> tuple[str, bytes, str]:
+    """Return the engine that takes the whole book, its compiled form, and why it is that one."""
+    note = ""
+    if choice == AUTO and BOREAL is None:
+        note = "boreal is not installed"
+    elif choice == AUTO and BOREAL is not None:
         try:
-            engine.compile({namespace: file.text})
+            try:
+                return BOREAL.name, compiler.compile(BOREAL.name, draft.sources), ""
+            except EngineDied:
+                if not draft.leave_out_refused(compiler, BOREAL.name, only_deadly=True):
+                    raise
+                draft.insist()
+                return BOREAL.name, compiler.compile(BOREAL.name, draft.sources), ""
         except RuleMistake as mistake:
-            refused[namespace] = Broken(file.path, mistake.line, mistake.message)
-    return refused
+            note = f"boreal does not compile every rule ({mistake.message})"
+    engine = YARA.name if choice == AUTO else choice
+    try:
+        return engine, compiler.compile(engine, draft.sources), note
+    except RuleMistake as mistake:
+        raise SecwatchError(
+            f"{engine} cannot use the rules together: {mistake.message}", "secwatch rules lint"
+        ) from None
