@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from secwatch.commands.application import Application, Group, language_option, output_options, pass_application
+from secwatch.commands.rules_in_use import rule_files
+from secwatch.commands.rules_shown import flags_in_words, rules_table
+from secwatch.commands.rules_suppress import suppress, suppressions, unsuppress
 from secwatch.core.errors import ExitCode, UsageProblem
 from secwatch.core.escape import visible
 from secwatch.core.model import Text
@@ -34,16 +37,14 @@ def command() -> None:
     """
 
 
-def _files(application: Application, paths: Sequence[str]) -> Sequence[RuleFile]:
-    from secwatch.scan import sources
-
-    return sources.read(sources.origins(application.place, paths))
+for _verb in (suppress, unsuppress, suppressions):
+    command.add_command(_verb)
 
 
 def _book(application: Application, paths: Sequence[str]) -> tuple[Sequence[RuleFile], Rulebook]:
     from secwatch.scan import rulebook
 
-    files = _files(application, paths)
+    files = rule_files(application, paths)
     return files, rulebook.load(files, "yara", application.place.cache / "rulebook")
 
 
@@ -65,12 +66,7 @@ def list_(application: Application, rules: tuple[str, ...], output: Output) -> N
     """
     _, book = _book(application, rules)
     language = application.language
-    columns = ["规则", "级别", "标题", "文件"] if language == "zh" else ["rule", "severity", "title", "file"]
-    rows = [
-        (rule.name, rule.severity.label.to(language), rule.title.to(language), rule.namespace)
-        for rule in book.contents.rules
-    ]
-    parts: list[Any] = [table(None, columns, rows)]
+    parts: list[Any] = [rules_table(book.contents.rules, language)]
     if book.contents.broken:
         columns = ["无法使用的文件", "行", "原因"] if language == "zh" else ["file that is broken", "line", "reason"]
         rows_broken = [(broken.path, broken.line or "", broken.message) for broken in book.contents.broken]
@@ -99,7 +95,12 @@ def show_one(application: Application, name: str, rules: tuple[str, ...], output
     texts = {file.namespace: file.text for file in files}
     parts: list[Any] = []
     for rule in found:
-        rows = [("file", rule.path), *((key, str(value)) for key, value in rule.meta.items())]
+        flagged = flags_in_words(rule, application.language)
+        rows = [
+            ("file", rule.path),
+            *([("flags", flagged)] if flagged else []),
+            *((key, str(value)) for key, value in rule.meta.items()),
+        ]
         parts.append(table(f"{rule.name}  {rule.title.to(application.language)}", ["", ""], rows, show_header=False))
         # Rule files of others are shown as they are except for what could steer a terminal.
         parts.append("\n".join(visible(line.expandtabs(4), 2000) for line in texts[rule.namespace].splitlines()))
@@ -117,6 +118,10 @@ def _as_data(rule: Rule) -> dict[str, Any]:
         "file": rule.namespace,
         "path": rule.path,
         "attack": list(rule.attack),
+        "tags": list(rule.tags),
+        "flags": list(rule.flags),
+        **{name: rule.text(name) or None for name in ("author", "reference")},
+        "licence": rule.licence or None,
     }
 
 
@@ -149,7 +154,7 @@ def lint(application: Application, paths: tuple[str, ...], output: Output) -> in
 def _files_or_none(application: Application, paths: Sequence[str]) -> Sequence[RuleFile]:
     from secwatch.core.errors import UnreadableInput
 
-    files = _files(application, paths)
+    files = rule_files(application, paths)
     if not files:
         raise UnreadableInput("there are no YARA rules there", "rule files end in .yar or .yara")
     return files

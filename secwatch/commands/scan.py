@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from secwatch.commands.application import Application, Group, language_option, output_options, pass_application
-from secwatch.commands.scan_shown import history_table, matches_table, problem_rows, problems_table, summary_line
+from secwatch.commands.rules_in_use import suppressions
+from secwatch.commands.scan_shown import (
+    history_table,
+    matches_table,
+    problem_rows,
+    problems_table,
+    silenced_table,
+    summary_line,
+)
 from secwatch.commands.sizes import SIZE
 from secwatch.core.errors import ExitCode, UnreadableInput, combine
 from secwatch.core.escape import visible
@@ -98,11 +106,14 @@ def _show(record: Record, application: Application, output: Output) -> None:
     data = {
         **record.summary(),
         "matches": [match.as_data() for match in record.matches],
+        "suppressed_matches": [silenced.as_data() for silenced in record.silenced],
         "problems": problem_rows(record.tally),
         "broken_rules": [visible(str(broken), 1000) for broken in record.rulebook.contents.broken],
     }
     language = application.language
     parts: list[Any] = [matches_table(record.matches, language)] if record.matches else []
+    if record.silenced and not output.quiet:
+        parts.append(silenced_table(record.silenced, language))
     if record.tally.problems:
         parts.append(problems_table(record.tally, language))
     if parts or not output.quiet:
@@ -166,7 +177,10 @@ def _scan(
     settings = application.settings.scan
     limits = Limits(max_size or settings.max_megabytes << 20, durations.seconds(settings.timeout))
     organisations = () if dry_run and not application.place.database.exists() else application.organisations
-    scene = Scene(socket.gethostname(), datetime.now(UTC), ownership_here(organisations), linked(paths))
+    moment = datetime.now(UTC)
+    scene = Scene(
+        socket.gethostname(), moment, ownership_here(organisations), linked(paths), suppressions(application, moment)
+    )
     record = Record(rulebook, scene, None if dry_run else application.database)
     record.begin(paths)
     try:

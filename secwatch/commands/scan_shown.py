@@ -15,10 +15,11 @@ from secwatch.system.console import table
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from secwatch.scan.record import Match, Record
+    from secwatch.scan.record import Match, Record, Silenced
     from secwatch.scan.verdicts import Tally
     from secwatch.store.scans import Scan
 
+SHOWN_SILENCED = 10
 _STYLES = {Severity.LOW: "", Severity.MEDIUM: "yellow", Severity.HIGH: "red", Severity.CRITICAL: "bold red"}
 _VERDICTS = {
     "clean": Text("干净", "clean"),
@@ -70,6 +71,26 @@ def matches_table(matches: Sequence[Match], language: Language) -> Table:
     return table(None, columns, rows, right=(columns[5],))
 
 
+def silenced_table(silenced: Sequence[Silenced], language: Language) -> Table:
+    """Return examples of matches that were held back, the count of them in the title."""
+    number = len(silenced)
+    title = Text(f"被抑制的命中（未告警）：{number}", f"matches suppressed, without an alert: {number}").to(language)
+    columns = ["规则", "路径", "抑制", "理由"] if language == "zh" else ["rule", "path", "suppression", "reason"]
+    rows: list[tuple[object, ...]] = [
+        (
+            item.judgement.rule.name,
+            visible(item.path, 4096),
+            item.judgement.suppression or "",
+            item.judgement.reason.to(language),
+        )
+        for item in silenced[:SHOWN_SILENCED]
+    ]
+    if number > len(rows):
+        more = Text(f"另有 {number - len(rows)} 项", f"{number - len(rows)} more").to(language)
+        rows.append(("…", more, "", ""))
+    return table(title, columns, rows, right=(columns[2],))
+
+
 def problems_table(tally: Tally, language: Language) -> Table:
     """Return examples of what could not be scanned."""
     title = Text(f"未能完整扫描 {tally.unread} 项", f"{tally.unread} could not be scanned to the end").to(language)
@@ -115,6 +136,8 @@ def summary_line(record: Record, language: Language) -> str:
         )
         skipped = f"{_VERDICTS['skipped'].to(language)} {sum(tally.skipped.values())} ({comma.join(reasons)})"
         counts.append(skipped)
+    if record.silenced:
+        counts.append(Text(f"抑制 {len(record.silenced)}", f"suppressed {len(record.silenced)}").to(language))
     seconds = in_words(record.seconds)
     size = in_bytes(tally.bytes)
     return Text(

@@ -25,6 +25,7 @@ from secwatch.scan.questions import (
     Reply,
     Tried,
 )
+from secwatch.scan.rule import slow_rules
 from secwatch.scan.samples import try_rule
 
 
@@ -53,8 +54,9 @@ def answer(question: Question) -> Reply:
 
 def _describe(question: Describe) -> Described:
     sources = {question.namespace: question.text}
-    rules = list(YARA.compile(sources).declared())
-    return Described(rules, identifiers_in(sources))
+    compiled = YARA.compile(sources)
+    slow = slow_rules(question.text, compiled.warnings)
+    return Described(list(compiled.declared()), identifiers_in(sources), slow)
 
 
 def _compile(question: Compile) -> Form:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from secwatch.core.model import Finding, Organisation, Origin
 from secwatch.core.ownership import Ownership
 from secwatch.scan.rule import Rule
 from secwatch.scan.rulebook import Rulebook
+from secwatch.scan.suppressions import Judgement, Suppressions
 from secwatch.scan.verdicts import Examined, Hit
 
 # The same content at the same place, found again by the next scans, adds to its alert. Scans are
@@ -30,6 +31,7 @@ class Scene:
     moment: datetime
     ownership: Ownership
     linked: Sequence[tuple[str, str]] = ()
+    suppressions: Suppressions = field(default_factory=Suppressions)
 
     def owner(self, path: str) -> str | None:
         """Return the organisation that owns a path on this host, or else the host.
@@ -74,11 +76,26 @@ def path_bytes(path: str) -> str | None:
     return None if shown_path(path) == path else base64.b64encode(os.fsencode(path)).decode()
 
 
-def findings_of(examined: Examined, rulebook: Rulebook, scene: Scene) -> Iterator[tuple[Rule, Finding]]:
-    """Yield a finding for each rule that matched, with the rule."""
+def findings_of(examined: Examined, rulebook: Rulebook, scene: Scene) -> Iterator[tuple[Judgement, Finding]]:
+    """Yield a finding for each rule that matched, with what the suppressions make of it.
+
+    Also of those that are silenced: whoever asks counts them and leaves them out.
+    """
     for hit in examined.hits:
-        rule = rulebook.rule(hit.namespace, hit.rule)
-        yield rule, _finding(examined, hit, rule, rulebook, scene)
+        stated = rulebook.rule(hit.namespace, hit.rule)
+        judgement = scene.suppressions.judge(stated, examined.path, examined.sha256)
+        finding = _finding(examined, hit, judgement.rule, rulebook, scene)
+        if judgement.suppression is not None:
+            finding = replace(finding, evidence={**finding.evidence, **_lowering(judgement, stated)})
+        yield judgement, finding
+
+
+def _lowering(judgement: Judgement, stated: Rule) -> dict[str, Any]:
+    return {
+        "suppression": judgement.suppression,
+        "suppression_reason": visible(judgement.reason.en, 1000),
+        "severity_stated": int(stated.severity),
+    }
 
 
 def _finding(examined: Examined, hit: Hit, rule: Rule, rulebook: Rulebook, scene: Scene) -> Finding:

@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import PurePosixPath
 
 from secwatch.scan.engine import ENGINES, YARA, Compiled, RuleMistake
-from secwatch.scan.rule import Rule, scale
+from secwatch.scan.rule import Rule, rule_of, scale
 from secwatch.scan.samples import of_rule, try_rule
 from secwatch.scan.sources import RuleFile
 
@@ -82,10 +82,7 @@ def _subject(file: RuleFile) -> Subject:
         compiled = YARA.compile({file.namespace: file.text})
     except RuleMistake:
         return Subject(file, None, ())
-    rules = [
-        Rule(item.name, file.namespace, file.path, item.tags, item.meta, scale().of(item.meta), item.is_global)
-        for item in compiled.declared()
-    ]
+    rules = [rule_of(item, file.namespace, file.path) for item in compiled.declared()]
     return Subject(file, compiled, rules)
 
 

@@ -41,10 +41,11 @@ class Try(msgspec.Struct, frozen=True, tag=True):
 
 
 class Described(msgspec.Struct, frozen=True, tag=True):
-    """The rules of a file, and the externals that they ask for."""
+    """The rules of a file, the externals that they ask for, and the names of those that are slow."""
 
     rules: Sequence[Declared]
     externals: Sequence[str]
+    slow: frozenset[str] = frozenset()
 
 
 class Form(msgspec.Struct, frozen=True, tag=True):

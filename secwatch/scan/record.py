@@ -15,6 +15,7 @@ from secwatch.core.model import Finding
 from secwatch.scan.findings import Scene, findings_of, path_bytes, shown_path
 from secwatch.scan.rule import Rule
 from secwatch.scan.rulebook import Rulebook
+from secwatch.scan.suppressions import Judgement
 from secwatch.scan.verdicts import Examined, Tally
 from secwatch.store import alerts, scans
 from secwatch.system.database import Database
@@ -50,6 +51,25 @@ class Match:
         return data | {"path_base64": encoded} if encoded else data
 
 
+@dataclass(frozen=True)
+class Silenced:
+    """A rule that matched a file, and that was held back: no match, no alert, but counted and named."""
+
+    path: str
+    judgement: Judgement
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it as the JSON contract has it."""
+        rule = self.judgement.rule
+        return {
+            "path": shown_path(self.path),
+            "rule": rule.name,
+            "rule_file": rule.namespace,
+            "suppression": self.judgement.suppression,
+            "reason": self.judgement.reason.en,
+        }
+
+
 @dataclass
 class Record:
     """Collects the matches of a scan and keeps them; without a database it only collects."""
@@ -59,6 +79,7 @@ class Record:
     database: Database | None
     tally: Tally = field(default_factory=Tally)
     matches: list[Match] = field(default_factory=list)
+    silenced: list[Silenced] = field(default_factory=list)
     _pending: list[tuple[int, Finding]] = field(default_factory=list)
     _identifier: int | None = None
     _ended: bool = False
@@ -74,10 +95,13 @@ class Record:
     def add(self, results: Sequence[Examined]) -> None:
         """Take in what was found; every few seconds it is written."""
         for examined in results:
-            for rule, finding in findings_of(examined, self.rulebook, self.scene) if examined.hits else ():
+            for judgement, finding in findings_of(examined, self.rulebook, self.scene) if examined.hits else ():
+                if judgement.silenced:
+                    self.silenced.append(Silenced(examined.path, judgement))
+                    continue
                 self._pending.append((len(self.matches), finding))
                 owner, digest = finding.organisation, examined.sha256 or ""
-                self.matches.append(Match(examined.path, rule, digest, owner))
+                self.matches.append(Match(examined.path, judgement.rule, digest, owner))
         if time.monotonic() - self._flushed >= FLUSH_SECONDS:
             self.flush()
 
@@ -132,6 +156,7 @@ class Record:
             "bytes": self.tally.bytes,
             "directories": self.tally.directories,
             "matched": len(self.matches),
+            "suppressed": len(self.silenced),
             "verdicts": self.tally.as_verdicts(),
             "reasons": {reason.value: number for reason, number in sorted(self.tally.reasons.items())},
             "complete": self.complete,

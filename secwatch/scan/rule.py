@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from secwatch.core.model import Severity, Text
 from secwatch.system.paths import shipped
 
+if TYPE_CHECKING:
+    from secwatch.scan.engine import Declared
+
 SEVERITY_FILE = "severity.toml"
+# Tags, or keys of the meta that are true, by which a rule's author holds it back.
+SILENCED = "silenced"
+LOWERED = "lowered"
+# What libyara says of a string that has no fixed run of bytes worth searching for.
+_SLOW = re.compile(r"^line (\d+): .*may slow down scanning")
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,18 @@ class Rule:
     severity: Severity
     is_global: bool = False
     is_private: bool = False
+    is_slow: bool = False
+
+    @property
+    def silenced(self) -> bool:
+        """Whether it says of itself, by tag or meta, that its matches are only to be counted."""
+        return SILENCED in self.tags or _is_true(self.meta.get(SILENCED))
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What is unusual about it, in words of the JSON contract."""
+        named = (("private", self.is_private), ("global", self.is_global), ("slow", self.is_slow))
+        return tuple(name for name, holds in (*named, ("silenced", self.silenced)) if holds)
 
     def text(self, key: str) -> str:
         """Return a value of the meta as text, empty if there is none."""
@@ -60,6 +81,11 @@ class Rule:
         return Text(self.text("response_zh") or general.zh, self.text("response_en") or general.en)
 
     @property
+    def licence(self) -> str:
+        """The licence that its meta states, in either spelling; empty if none."""
+        return self.text("licence") or self.text("license")
+
+    @property
     def attack(self) -> tuple[str, ...]:
         """Identifiers of ATT&CK techniques; the meta says `none` where there is none."""
         parts = (part.strip() for part in self.text("attack").split(","))
@@ -86,8 +112,13 @@ class Scale:
     score: Mapping[Severity, int]
     words: Mapping[str, Severity]
 
-    def of(self, meta: Mapping[str, str | int | bool]) -> Severity:
-        """Return the severity that the meta of a rule states."""
+    def of(self, meta: Mapping[str, str | int | bool], tags: Sequence[str] = ()) -> Severity:
+        """Return the severity that the meta of a rule states, one step lower if a tag or its meta says `lowered`."""
+        stated = self._stated(meta)
+        lower = LOWERED in tags or _is_true(meta.get(LOWERED))
+        return Severity(max(stated - 1, Severity.LOW)) if lower else stated
+
+    def _stated(self, meta: Mapping[str, str | int | bool]) -> Severity:
         stated = meta.get("severity")
         if isinstance(stated, str) and stated.strip().lower() in self.words:
             return self.words[stated.strip().lower()]
@@ -98,6 +129,41 @@ class Scale:
         if number is None:
             return self.default
         return max((severity for severity, lowest in self.score.items() if number >= lowest), default=Severity.LOW)
+
+
+def rule_of(declared: Declared, namespace: str, path: str, *, slow: bool = False) -> Rule:
+    """Return the rule that an engine declared, in words."""
+    return Rule(
+        declared.name,
+        namespace,
+        path,
+        declared.tags,
+        declared.meta,
+        scale().of(declared.meta, declared.tags),
+        declared.is_global,
+        declared.is_private,
+        slow,
+    )
+
+
+def slow_rules(text: str, warnings: Sequence[str]) -> frozenset[str]:
+    """Return the names of the rules of this file that the compiler's warnings call slow.
+
+    A warning names a line; the rule is the last one that begins there or before.
+    """
+    lines = [int(found.group(1)) for found in map(_SLOW.match, warnings) if found]
+    if not lines:
+        return frozenset()
+    begins = [
+        (text.count("\n", 0, found.start()) + 1, found.group(1))
+        for found in re.finditer(r"\brule[ \t\r\n]+([A-Za-z_]\w*)", text)
+    ]
+    slow = (max((begin for begin in begins if begin[0] <= line), default=None) for line in lines)
+    return frozenset(begin[1] for begin in slow if begin)
+
+
+def _is_true(value: object) -> bool:
+    return value is True or (isinstance(value, str) and value.strip().lower() == "true")
 
 
 def _number(value: object) -> int | None:

@@ -19,17 +19,16 @@ from secwatch.scan.engine import (
     EXTERNALS,
     YARA,
     Compiled,
-    Declared,
     Engine,
     RuleMistake,
     engine_named,
 )
-from secwatch.scan.rule import Rule, scale
+from secwatch.scan.rule import Rule, rule_of, scale
 from secwatch.scan.sources import RuleFile
 
 AUTO = "auto"
 # Raise it when what is kept changes its form.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -185,7 +184,10 @@ class _Draft:
                 except RuleMistake as mistake:
                     self.broken.append(Broken(file.path, mistake.line, mistake.message))
                 else:
-                    self.rules[file.namespace] = [_rule(file, declared) for declared in described.rules]
+                    self.rules[file.namespace] = [
+                        rule_of(declared, file.namespace, file.path, slow=declared.name in described.slow)
+                        for declared in described.rules
+                    ]
                     self._asked[file.namespace] = described.externals
 
     def leave_out_refused(self, compiler: Compiler, engine: str, *, only_deadly: bool = False) -> int:
@@ -207,19 +209,6 @@ class _Draft:
             raise SecwatchError(
                 f"not one of the {count} rule files can be used: {self.broken[0]}", "secwatch rules lint"
             )
-
-
-def _rule(file: RuleFile, declared: Declared) -> Rule:
-    return Rule(
-        declared.name,
-        file.namespace,
-        file.path,
-        declared.tags,
-        declared.meta,
-        scale().of(declared.meta),
-        declared.is_global,
-        declared.is_private,
-    )
 
 
 def _choose(draft: _Draft, compiler: Compiler, choice: str) -> tuple[str, bytes, str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
+from secwatch.store import lake_tables, rule_tables
+
 MIGRATIONS = Migrations("secwatch")
 
 
@@ -38,7 +40,7 @@ def keyed_identities(database: Database) -> None:
 @MIGRATIONS(name="0005_lake_parts")
 def lake_parts(database: Database) -> None:
     """A file of the lake may hold rows of several inputs: which, its parts say."""
-    for statement in _LAKE_PARTS:
+    for statement in lake_tables.PARTS:
         database.execute(statement)
 
 
@@ -73,6 +75,13 @@ def live_absent(database: Database) -> None:
 def live_left_out(database: Database) -> None:
     """Packets that were captured and not kept as evidence are told of while the run goes on, and after it."""
     for statement in _LIVE_LEFT_OUT:
+        database.execute(statement)
+
+
+@MIGRATIONS(name="0011_suppressions")
+def suppressions(database: Database) -> None:
+    """Matches of files may be silenced or lowered, with a reason and until a day."""
+    for statement in rule_tables.SUPPRESSIONS:
         database.execute(statement)
 
 
@@ -206,40 +215,6 @@ CREATE TABLE identity_keys (id INTEGER PRIMARY KEY CHECK (id = 1), key BLOB NOT 
 ALTER TABLE inputs RENAME COLUMN content_sha256 TO content_tag;
 ALTER TABLE inputs ADD COLUMN flows_only INTEGER NOT NULL DEFAULT 0
 """
-
-# parts is how many parts a file was written with: those of inputs that were removed are no longer listed, and
-# their rows no longer seen. A file that has no part left is gone. A lasting input (live capture) cannot be
-# read again: nothing ever replaces it, so merging need not keep apart which rows came from which.
-_LAKE_PARTS = (
-    "ALTER TABLE inputs ADD COLUMN lasting INTEGER NOT NULL DEFAULT 0",
-    """CREATE TABLE lake_files_new (
-        path TEXT PRIMARY KEY,
-        table_name TEXT NOT NULL,
-        rows INTEGER NOT NULL,
-        bytes INTEGER NOT NULL,
-        first_time INTEGER NOT NULL,
-        last_time INTEGER NOT NULL,
-        parts INTEGER NOT NULL
-    ) STRICT""",
-    "INSERT INTO lake_files_new SELECT path, table_name, rows, bytes, first_time, last_time, 1 FROM lake_files",
-    "CREATE TEMP TABLE lake_inputs AS SELECT path, input_id, rows FROM lake_files",
-    "DROP TABLE lake_files",
-    "ALTER TABLE lake_files_new RENAME TO lake_files",
-    """CREATE TABLE lake_parts (
-        path TEXT NOT NULL REFERENCES lake_files (path) ON DELETE CASCADE,
-        part INTEGER NOT NULL,
-        input_id INTEGER NOT NULL REFERENCES inputs (id) ON DELETE CASCADE,
-        rows INTEGER NOT NULL,
-        PRIMARY KEY (path, part)
-    ) STRICT, WITHOUT ROWID""",
-    "INSERT INTO lake_parts SELECT path, 0, input_id, rows FROM lake_inputs",
-    "DROP TABLE lake_inputs",
-    "CREATE INDEX lake_files_table ON lake_files (table_name, last_time)",
-    "CREATE INDEX lake_parts_input ON lake_parts (input_id)",
-    """CREATE TRIGGER lake_parts_gone AFTER DELETE ON lake_parts
-        WHEN NOT EXISTS (SELECT 1 FROM lake_parts WHERE path = OLD.path)
-        BEGIN DELETE FROM lake_files WHERE path = OLD.path; END""",
-)
 
 # The interfaces that were not up when the last window ended: a JSON list of [name, condition, since].
 _LIVE_ABSENT = "ALTER TABLE live_runs ADD COLUMN absent TEXT NOT NULL DEFAULT '[]'"

@@ -37,8 +37,8 @@ def _scene() -> Scene:
 @pytest.mark.parametrize(("path", "owner"), [("/srv/fin/a.php", "FIN"), ("/srv/other/a.php", "DAT")])
 def test_the_owner_is_that_of_the_path_or_else_of_the_host(path: str, owner: str, book: Make) -> None:
     made = book(marker=RULE)
-    ((rule, finding),) = findings_of(Scanner(made, Limits()).examine_content(path, MARKER), made, _scene())
-    assert (finding.organisation, finding.target, rule.name) == (owner, path, "marker")
+    ((judgement, finding),) = findings_of(Scanner(made, Limits()).examine_content(path, MARKER), made, _scene())
+    assert (finding.organisation, finding.target, judgement.rule.name) == (owner, path, "marker")
     assert finding.key.keys() == {"path", "rule_file", "rule", "sha256"}
     assert finding.response.zh
     assert finding.response.en
