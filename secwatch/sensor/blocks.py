@@ -15,16 +15,10 @@ CARRY_BYTES = finder.LARGEST_BLOCK + (1 << 16)  # room for a record that began i
 
 
 class Blocks:
-    """Iterate over it once: it yields (buffer, start, end), and what lies behind `left` begins the next block.
+    """Its blocks are shown once, by `each`. `left` is where the consumer stopped: what lies behind begins the next."""
 
-    The consumer sets `left` to where it stopped; the bytes before it are not shown again. Every block is in the tag of
-    the capture's content by the time the next one is shown, and the last one when the iteration ends. While
-    `goes_on` says so the end of the file is not taken for the end: the block is then yielded with nothing new.
-    """
-
-    def __init__(self, capture: CaptureFile, goes_on: Callable[[], bool]):
+    def __init__(self, capture: CaptureFile):
         self._capture = capture
-        self._goes_on = goes_on
         self._reading: ThreadPoolExecutor | None = None
         self.skip = 0  # bytes of the first block that are no records
         self.left = CARRY_BYTES
@@ -34,12 +28,18 @@ class Blocks:
         """How many bytes were left over of the block before, when the iteration has ended."""
         return CARRY_BYTES - self.left
 
-    def __iter__(self) -> Iterator[tuple[NDArray[np.uint8], int, int]]:
+    def each(self, goes_on: Callable[[], bool]) -> Iterator[tuple[NDArray[np.uint8], int, int]]:
+        """Yield (buffer, start, end). The consumer sets `left`; the bytes before it are not shown again.
+
+        Every block is in the tag of the capture's content by the time the next one is shown, and the last one when the
+        iteration ends. While `goes_on` says so the end of the file is not taken for the end: the block is then
+        yielded with nothing new.
+        """
         buffer, other = (np.empty(CARRY_BYTES + BLOCK_BYTES, np.uint8) for _ in range(2))
         size = self._read(buffer)
         while True:
             start = self.left
-            while not size and self._goes_on():
+            while not size and goes_on():
                 yield buffer, start, CARRY_BYTES
                 start = self.left
                 size = self._read(buffer)

@@ -131,7 +131,7 @@ class FlowReader:
         self._index = finder.new_index()
         self._maker = BatchMaker(self._state)
         self._damage: dict[str, int] = {}
-        self._blocks = Blocks(self._capture, self._goes_on)
+        self._blocks = Blocks(self._capture)
         self._identity: tuple[str, Content] | None = None
         self._prepare_index()
 
@@ -231,7 +231,7 @@ class FlowReader:
 
     def _read_blocks(self) -> Iterator[tuple[NDArray[np.uint8], int, int]]:
         """Yield (buffer, start, end) with whole records as far as they are read, up to the end or the first damage."""
-        for block in self._blocks:
+        for block in self._blocks.each(self._goes_on):
             yield block
             if self._damage:
                 return
