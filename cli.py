@@ -68,6 +68,11 @@ class LazyGroup(click.Group):
 @click.option("-v", "--verbose", is_flag=True, help="Say more of what is done.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an unexpected failure.")
 @click.option("--lang", "language", type=click.Choice(["zh", "en"]), help="Language of what is shown.")
+@click.option(
+    "--user",
+    metavar="NAME",
+    help="Started by root, work as this user. By default the workspace's owner, but for backup, scan, doctor.",
+)
 @click.pass_context
 def cli(
     context: click.Context,
@@ -77,6 +82,7 @@ def cli(
     verbose: bool,
     debug: bool,
     language: str | None,
+    user: str | None,
 ) -> None:
     """Early warning and disaster recovery for a city's departments.
 
@@ -95,7 +101,8 @@ def cli(
     from secwatch.commands.application import Application, refuse_empty
 
     refuse_empty(context)
-    context.obj = Application(workspace, configuration, language, quiet=quiet, verbose=verbose, debug=debug)
+    context.obj = Application(workspace, configuration, language, user, quiet=quiet, verbose=verbose, debug=debug)
+    context.call_on_close(context.obj.close)
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
@@ -191,8 +198,7 @@ def _explain(error: Exception) -> SecwatchError:
             "free some space and run the command again; what was there before is unchanged",
         )
     if isinstance(error, PermissionError):
-        place = error.filename or "that"
-        return SecwatchError(f"no permission for {place}", "run as its owner, or fix its permissions")
+        return _forbidden(error)
     if isinstance(error, OverflowError) and "SQLite" in str(error):
         return SecwatchError("that number is too large", "secwatch --help", ExitCode.USAGE)
     if isinstance(error, sqlite3.OperationalError):
@@ -204,6 +210,15 @@ def _explain(error: Exception) -> SecwatchError:
     return SecwatchError(
         f"unexpected failure: {type(error).__name__}: {error}", "run it again with: secwatch --debug …"
     )
+
+
+def _forbidden(error: PermissionError) -> SecwatchError:
+    from secwatch.system import privileges
+
+    place, name = error.filename or "that", privileges.became()
+    if name is None:
+        return SecwatchError(f"no permission for {place}", "run as its owner, or fix its permissions")
+    return SecwatchError(f"the user {name} has no permission for {place}", "to stay root: secwatch --user root …")
 
 
 def _report(error: SecwatchError, arguments: list[str]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import cached_property, wraps
 from pathlib import Path
@@ -33,6 +34,7 @@ class Application:
         workspace: str | None = None,
         configuration: str | None = None,
         language: str | None = None,
+        user: str | None = None,
         *,
         quiet: bool = False,
         verbose: bool = False,
@@ -41,6 +43,7 @@ class Application:
         self._workspace = workspace
         self.configuration = configuration
         self._language = language
+        self.user = user
         self.quiet = quiet
         self.verbose = verbose
         self.debug = debug
@@ -88,6 +91,11 @@ class Application:
         """The database, migrated."""
         return self.open_database()
 
+    def close(self) -> None:
+        """Close the database, if it was opened: what its log holds goes into the file, and the log is removed."""
+        if "database" in self.__dict__:
+            self.database.conn.close()
+
     def open_database(self) -> Database:
         """Open a connection of one's own to the database, for another thread."""
         from backup.ledger import MIGRATIONS as LEDGER
@@ -125,12 +133,18 @@ _PATHS = frozenset({"DIR", "FILE", "PATH"})  # how options that take one say so
 
 
 def pass_application(function: Function) -> Function:
-    """Give a command the application; refuse, for every command alike, arguments and paths that are empty."""
+    """Give a command the application; for every command alike, refuse empty arguments and settle as whom it works."""
     passing = _pass_application(function)
 
     @wraps(function)
     def wrapper(*arguments: Any, **rest: Any) -> Any:
-        refuse_empty(click.get_current_context())
+        context = click.get_current_context()
+        refuse_empty(context)
+        application = context.find_object(Application)
+        if application is not None and (os.geteuid() == 0 or application.user is not None):
+            from secwatch.commands.becoming import settle
+
+            settle(application, context.command_path.split()[1:], rest.get("output", console.Output()))
         return passing(*arguments, **rest)
 
     return wrapper  # type: ignore[return-value]

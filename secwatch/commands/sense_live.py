@@ -90,6 +90,7 @@ def live(
     service = Service()
     # All of it is looked up before the user changes: places and permissions are those of whoever starts it.
     place = application.place
+    user = user or application.user
     account = privileges.choose_user(user, place.workspace or place.state)
     ring = application.settings.sensor.ring_megabytes << 20
     captures = open_captures(interfaces, ring_bytes=ring, promiscuous=promiscuous, expression=expression)

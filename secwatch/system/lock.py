@@ -20,8 +20,7 @@ def hold(directory: Path, name: str, *, wait_seconds: float = 0.0, shared: bool 
     Several may hold a `shared` one at once, while nobody holds it alone.
     The kernel drops the lock when the process ends, however it ends, so no lock is ever stale.
     """
-    path = prepare(directory) / f"{name}.lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor = _open(prepare(directory), f"{name}.lock")
     try:
         _acquire(descriptor, name, time.monotonic() + wait_seconds, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         os.ftruncate(descriptor, 0)
@@ -49,6 +48,26 @@ def is_held(directory: Path, name: str) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def _open(directory: Path, name: str) -> int:
+    """Open the file of a lock, or make it. What root makes belongs to whom the directory belongs, or locks him out.
+
+    Only what was surely made here is given away: a link that was laid for root is not.
+    """
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    place = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            descriptor = os.open(name, flags | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=place)
+        except FileExistsError:
+            return os.open(name, flags, dir_fd=place)
+        if os.geteuid() == 0:
+            owner = os.fstat(place)
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        return descriptor
+    finally:
+        os.close(place)
 
 
 def _acquire(descriptor: int, name: str, deadline: float, kind: int) -> None:

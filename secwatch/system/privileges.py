@@ -5,12 +5,13 @@ from __future__ import annotations
 import ctypes
 import os
 import pwd
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from secwatch.core.errors import SecwatchError, UsageProblem
 
 _SET_NO_NEW_PRIVILEGES, _AMBIENT, _AMBIENT_CLEAR_ALL = 38, 47, 4  # prctl(2)
+_became: list[str] = []
 _CAPABILITY_VERSION = 0x20080522  # _LINUX_CAPABILITY_VERSION_3, whose masks have two words
 
 
@@ -51,6 +52,33 @@ def _find_user(name: str) -> pwd.struct_passwd | None:
     return account if account.pw_uid else None
 
 
+def can_work_as(account: pwd.struct_passwd, programs: Iterable[Path], directories: Iterable[Path]) -> bool:
+    """Return whether that user can read the programs and work in the directories that are there. For root to ask."""
+    read, write = list(programs), [directory for directory in directories if directory.exists()]
+
+    def is_fit() -> bool:
+        readable = all(os.access(path, os.R_OK) for path in read)
+        return readable and all(os.access(path, os.R_OK | os.W_OK | os.X_OK) for path in write)
+
+    return do_as(account, is_fit)
+
+
+def do_as(account: pwd.struct_passwd, act: Callable[[], bool]) -> bool:
+    """Return what `act` says when the user does it, False if it fails. For root, before any thread is started.
+
+    A child becomes the user: what permissions, lists and mounts make of it, only the kernel knows.
+    """
+    child = os.fork()
+    if child == 0:
+        well = False
+        try:
+            give_up(account)
+            well = act()
+        finally:
+            os._exit(0 if well else 1)
+    return os.waitpid(child, 0)[1] == 0
+
+
 def refuse_unwritable(paths: Iterable[Path]) -> None:
     """Raise SecwatchError if one of the paths is there and cannot be written by who we are now."""
     for path in paths:
@@ -68,6 +96,11 @@ def _own_name() -> str:
         return str(os.geteuid())
 
 
+def became() -> str | None:
+    """Return the name of the user for whom this process has given root up, None if it has not."""
+    return _became[-1] if _became else None
+
+
 def give_up(account: pwd.struct_passwd | None) -> None:
     """Become the user, if one is given and we are not; then keep no capability and let no child gain one.
 
@@ -77,6 +110,7 @@ def give_up(account: pwd.struct_passwd | None) -> None:
         os.setgroups(os.getgrouplist(account.pw_name, account.pw_gid))
         os.setresgid(account.pw_gid, account.pw_gid, account.pw_gid)
         os.setresuid(account.pw_uid, account.pw_uid, account.pw_uid)
+        _became.append(account.pw_name)
         os.environ.update(HOME=account.pw_dir, USER=account.pw_name, LOGNAME=account.pw_name)
         for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
             os.environ.pop(name, None)
