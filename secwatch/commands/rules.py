@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from secwatch.commands.application import Application, Group, language_option, output_options, pass_application
-from secwatch.commands.rules_in_use import rule_files
-from secwatch.commands.rules_shown import flags_in_words, rules_table
+from secwatch.commands.rules_in_use import packs_in_use, rule_files, switches
+from secwatch.commands.rules_packs import import_, packs, remove, update
+from secwatch.commands.rules_shown import flags_in_words, is_off, rules_table, switches_table
 from secwatch.commands.rules_suppress import suppress, suppressions, unsuppress
+from secwatch.commands.rules_switch import disable, enable
 from secwatch.core.errors import ExitCode, UsageProblem
 from secwatch.core.escape import visible
 from secwatch.core.model import Text
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from secwatch.scan.rule import Rule
     from secwatch.scan.rulebook import Rulebook
     from secwatch.scan.sources import RuleFile
+    from secwatch.store.packs import Pack
 
 EXIT_CODES = "Exit codes: 0 done, 1 a rule fails its checks or samples, 2 usage, 3 there are no rules to read."
 
@@ -37,7 +40,7 @@ def command() -> None:
     """
 
 
-for _verb in (suppress, unsuppress, suppressions):
+for _verb in (import_, update, packs, remove, enable, disable, suppress, unsuppress, suppressions):
     command.add_command(_verb)
 
 
@@ -66,13 +69,20 @@ def list_(application: Application, rules: tuple[str, ...], output: Output) -> N
     """
     _, book = _book(application, rules)
     language = application.language
-    parts: list[Any] = [rules_table(book.contents.rules, language)]
+    off = () if rules else switches(application)
+    known = packs_in_use(application)
+    disabled = {(switch.rule_file, switch.rule) for switch in off}
+    parts: list[Any] = [rules_table(book.contents.rules, language, disabled)]
     if book.contents.broken:
         columns = ["无法使用的文件", "行", "原因"] if language == "zh" else ["file that is broken", "line", "reason"]
         rows_broken = [(broken.path, broken.line or "", broken.message) for broken in book.contents.broken]
         parts.append(table(None, columns, rows_broken, right=(columns[1],)))
     broken = [{"path": item.path, "line": item.line, "message": item.message} for item in book.contents.broken]
-    show(output, {"items": [_as_data(rule) for rule in book.contents.rules], "broken": broken}, *parts)
+    if off:
+        parts.append(switches_table(off, language))
+    items = [_as_data(rule, known, disabled) for rule in book.contents.rules]
+    switched = [{"file": item.rule_file or None, "rule": item.rule or None, "reason": item.reason} for item in off]
+    show(output, {"items": items, "broken": broken, "disabled": switched}, *parts)
 
 
 @command.command(name="show", epilog=EXIT_CODES)
@@ -104,11 +114,15 @@ def show_one(application: Application, name: str, rules: tuple[str, ...], output
         parts.append(table(f"{rule.name}  {rule.title.to(application.language)}", ["", ""], rows, show_header=False))
         # Rule files of others are shown as they are except for what could steer a terminal.
         parts.append("\n".join(visible(line.expandtabs(4), 2000) for line in texts[rule.namespace].splitlines()))
-    items = [{**_as_data(rule), "meta": dict(rule.meta), "source": texts[rule.namespace]} for rule in found]
+    known = packs_in_use(application)
+    items = [{**_as_data(rule, known), "meta": dict(rule.meta), "source": texts[rule.namespace]} for rule in found]
     show(output, {"items": items}, *parts)
 
 
-def _as_data(rule: Rule) -> dict[str, Any]:
+def _as_data(rule: Rule, packs: Mapping[str, Pack], disabled: Collection[tuple[str, str]] = ()) -> dict[str, Any]:
+    from secwatch.scan.findings import provenance
+
+    origin = rule.namespace.partition("/")[0]
     return {
         "rule": rule.name,
         "severity": int(rule.severity),
@@ -120,8 +134,9 @@ def _as_data(rule: Rule) -> dict[str, Any]:
         "attack": list(rule.attack),
         "tags": list(rule.tags),
         "flags": list(rule.flags),
-        **{name: rule.text(name) or None for name in ("author", "reference")},
-        "licence": rule.licence or None,
+        "enabled": not is_off(rule, disabled),
+        "reference": rule.text("reference") or None,
+        **{name: text or None for name, text in provenance(rule, packs.get(origin)).items()},
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from secwatch.commands.application import Application, Group, language_option, output_options, pass_application
-from secwatch.commands.rules_in_use import suppressions
+from secwatch.commands.rules_in_use import packs_in_use, rule_files, suppressions
 from secwatch.commands.scan_shown import (
     history_table,
     matches_table,
@@ -132,9 +132,9 @@ def _existing(paths: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _load_rules(application: Application, rules: tuple[str, ...], engine: str, output: Output) -> Rulebook:
-    from secwatch.scan import rulebook, sources
+    from secwatch.scan import rulebook
 
-    files = sources.read(sources.origins(application.place, rules))
+    files = rule_files(application, rules)
     with progress(Text("准备规则", "prepare rules").to(application.language), output):
         book = rulebook.load(files, engine, application.place.cache / "rulebook")
     contents = book.contents
@@ -179,7 +179,12 @@ def _scan(
     organisations = () if dry_run and not application.place.database.exists() else application.organisations
     moment = datetime.now(UTC)
     scene = Scene(
-        socket.gethostname(), moment, ownership_here(organisations), linked(paths), suppressions(application, moment)
+        socket.gethostname(),
+        moment,
+        ownership_here(organisations),
+        linked(paths),
+        suppressions(application, moment),
+        packs_in_use(application),
     )
     record = Record(rulebook, scene, None if dry_run else application.database)
     record.begin(paths)

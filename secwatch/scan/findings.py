@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from secwatch.scan.rule import Rule
 from secwatch.scan.rulebook import Rulebook
 from secwatch.scan.suppressions import Judgement, Suppressions
 from secwatch.scan.verdicts import Examined, Hit
+from secwatch.store.packs import Pack
 
 # The same content at the same place, found again by the next scans, adds to its alert. Scans are
 # daily or weekly; a month covers a few that failed.
@@ -32,6 +33,11 @@ class Scene:
     ownership: Ownership
     linked: Sequence[tuple[str, str]] = ()
     suppressions: Suppressions = field(default_factory=Suppressions)
+    packs: Mapping[str, Pack] = field(default_factory=dict)
+
+    def pack_of(self, rule: Rule) -> Pack | None:
+        """Return the pack that a rule comes from, if it was imported."""
+        return self.packs.get(rule.namespace.partition("/")[0])
 
     def owner(self, path: str) -> str | None:
         """Return the organisation that owns a path on this host, or else the host.
@@ -90,6 +96,24 @@ def findings_of(examined: Examined, rulebook: Rulebook, scene: Scene) -> Iterato
         yield judgement, finding
 
 
+def provenance(rule: Rule, pack: Pack | None) -> Mapping[str, str]:
+    """Return who wrote a rule, under which licence, and where it comes from; what nobody says is empty.
+
+    What the rule says of itself goes before what its pack says.
+    """
+    known = {"author": rule.text("author"), "licence": rule.licence}
+    if pack is None:
+        return known
+    return {
+        "author": known["author"] or pack.author,
+        "licence": known["licence"] or pack.licence,
+        "pack": pack.name,
+        "pack_source": pack.source,
+        "pack_version": pack.version,
+        "pack_signer": pack.signer,
+    }
+
+
 def _lowering(judgement: Judgement, stated: Rule) -> dict[str, Any]:
     return {
         "suppression": judgement.suppression,
@@ -124,7 +148,7 @@ def _finding(examined: Examined, hit: Hit, rule: Rule, rulebook: Rulebook, scene
 
 # Of the meta of a rule. What stands in Chinese too (…_zh) is shown in the reader's language.
 _QUOTED = (
-    *("description", "description_zh", "author", "reference", "licence", "license"),
+    *("description", "description_zh", "reference"),
     *("false_positives", "false_positives_zh"),
 )
 
@@ -141,9 +165,9 @@ def _evidence(examined: Examined, hit: Hit, rule: Rule, rulebook: Rulebook, scen
             for snippet in hit.snippets
         ],
     }
-    for name in _QUOTED:
-        if rule.text(name):
-            evidence[name] = visible(rule.text(name), 1000)
+    stated = {name: rule.text(name) for name in _QUOTED}
+    stated |= provenance(rule, scene.pack_of(rule))
+    evidence |= {name: visible(text, 1000) for name, text in stated.items() if text}
     encoded = path_bytes(examined.path)
     if encoded:
         evidence["path_base64"] = encoded

@@ -12,12 +12,13 @@ from datetime import datetime
 from typing import Any
 
 from secwatch.core.model import Finding
-from secwatch.scan.findings import Scene, findings_of, path_bytes, shown_path
+from secwatch.scan.findings import Scene, findings_of, path_bytes, provenance, shown_path
 from secwatch.scan.rule import Rule
 from secwatch.scan.rulebook import Rulebook
 from secwatch.scan.suppressions import Judgement
 from secwatch.scan.verdicts import Examined, Tally
 from secwatch.store import alerts, scans
+from secwatch.store.packs import Pack
 from secwatch.system.database import Database
 
 # What a kill may lose: matches of so many seconds, which the next scan finds again.
@@ -33,6 +34,7 @@ class Match:
     sha256: str
     organisation: str | None
     alert: int | None = None
+    pack: Pack | None = None
 
     def as_data(self) -> dict[str, Any]:
         """Return it as the JSON contract has it."""
@@ -46,6 +48,8 @@ class Match:
             "sha256": self.sha256,
             "title": self.rule.title.zh,
             "title_english": self.rule.title.en,
+            "reference": self.rule.text("reference") or None,
+            **{name: text or None for name, text in provenance(self.rule, self.pack).items()},
         }
         encoded = path_bytes(self.path)
         return data | {"path_base64": encoded} if encoded else data
@@ -101,7 +105,9 @@ class Record:
                     continue
                 self._pending.append((len(self.matches), finding))
                 owner, digest = finding.organisation, examined.sha256 or ""
-                self.matches.append(Match(examined.path, judgement.rule, digest, owner))
+                self.matches.append(
+                    Match(examined.path, judgement.rule, digest, owner, pack=self.scene.pack_of(judgement.rule))
+                )
         if time.monotonic() - self._flushed >= FLUSH_SECONDS:
             self.flush()
 

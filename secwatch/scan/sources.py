@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from secwatch.core.errors import UnreadableInput, UsageProblem
@@ -14,6 +14,8 @@ from secwatch.system.paths import Place, shipped
 
 SUFFIXES = (".yar", ".yara")
 SAMPLES = "samples"
+# The names of origins that are no packs: what is shipped, the user's own, and what --rules names.
+SECWATCH, OWN, GIVEN = "secwatch", "own", "given"
 # The largest file of the large public sets is under 2 MB, the largest set has some thousand files.
 MAX_FILE_BYTES = 16 << 20
 MAX_FILES = 50_000
@@ -34,10 +36,15 @@ class RuleFile:
 
 @dataclass(frozen=True)
 class Origin:
-    """A place that rules come from; its name begins the namespaces."""
+    """A place that rules come from; its name begins the namespaces.
+
+    files, where it is given, has the hash of every file by relative path: these are read, no others,
+    and one that is another now has a problem.
+    """
 
     name: str
     path: Path
+    files: Mapping[str, str] | None = None
 
 
 def origins(place: Place, given: Sequence[str] = ()) -> Sequence[Origin]:
@@ -46,13 +53,13 @@ def origins(place: Place, given: Sequence[str] = ()) -> Sequence[Origin]:
     Raise UnreadableInput for a given path that does not exist.
     """
     if not given:
-        return (Origin("secwatch", shipped("rules") / "yara"), Origin("own", place.rules))
+        return (Origin(SECWATCH, shipped("rules") / "yara"), Origin(OWN, place.rules))
     for path in given:
         if not os.path.lexists(path):
             raise UnreadableInput(
                 f"there are no rules at {path}: no such file or directory", "name a file or directory"
             )
-    return [Origin("given", Path(path)) for path in given]
+    return [Origin(GIVEN, Path(path)) for path in given]
 
 
 def read(origin_list: Sequence[Origin]) -> Sequence[RuleFile]:
@@ -69,14 +76,15 @@ def read(origin_list: Sequence[Origin]) -> Sequence[RuleFile]:
     taken: Counter[str] = Counter()
     total = 0
     for origin in origin_list:
-        for path in sorted(_paths(origin.path)):
+        for path in sorted(_paths(origin)):
             if (real := os.path.realpath(path)) in known:
                 continue
             known.add(real)
             relative = path.relative_to(origin.path) if path != origin.path else Path(path.name)
             name = f"{origin.name}/{_safe(str(relative))}"
             taken[name] += 1
-            files.append(_read(name if taken[name] == 1 else f"{name}#{taken[name]}", path))
+            found = _read(name if taken[name] == 1 else f"{name}#{taken[name]}", path)
+            files.append(_expected(found, origin.files[str(relative)]) if origin.files is not None else found)
             total += len(files[-1].text)
             if len(files) > MAX_FILES or total > MAX_TOTAL_BYTES:
                 raise UsageProblem(
@@ -86,8 +94,19 @@ def read(origin_list: Sequence[Origin]) -> Sequence[RuleFile]:
     return files
 
 
-def _paths(start: Path) -> Iterator[Path]:
+def _expected(file: RuleFile, sha256: str) -> RuleFile:
+    if file.problem or file.sha256 == sha256:
+        return file
+    pack = file.namespace.partition("/")[0]
+    return replace(file, text="", problem=f"changed since it was imported: secwatch rules update {pack}")
+
+
+def _paths(origin: Origin) -> Iterator[Path]:
     """Directories of samples and hidden ones hold no rules. A file that is named is taken as it is called."""
+    start = origin.path
+    if origin.files is not None:
+        yield from (start / name for name in origin.files)
+        return
     if not start.is_dir():
         if start.exists():
             yield start

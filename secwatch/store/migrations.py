@@ -85,6 +85,13 @@ def suppressions(database: Database) -> None:
         database.execute(statement)
 
 
+@MIGRATIONS(name="0012_rule_packs")
+def rule_packs(database: Database) -> None:
+    """Packs of rules are imported, and packs, files and rules switched off."""
+    for statement in rule_tables.PACKS:
+        database.execute(statement)
+
+
 _BEGINNING = """
 CREATE TABLE organisations (
     code TEXT PRIMARY KEY,

@@ -68,6 +68,11 @@ class Place:
         return self.configuration / "rules"
 
     @property
+    def packs(self) -> Path:
+        """Packs of YARA rules that were imported."""
+        return self.state / "packs"
+
+    @property
     def bulletins(self) -> Path:
         """Bulletins as they were rendered."""
         return self.state / "bulletins"
