@@ -53,7 +53,7 @@ def command() -> None:
 @click.option("--engine", type=click.Choice(["auto", "yara", "boreal"]), default="auto", help="Engine to scan with.")
 @click.option("--exclude", metavar="GLOB", multiple=True, help="Leave out: /path, name, or **/*.iso; repeatable.")
 @click.option("--one-file-system", is_flag=True, help="Do not enter other file systems.")
-@click.option("--max-size", type=SIZE, help="Leave out larger files: 64M, 1G; also bounds the memory in use.")
+@click.option("--max-size", type=SIZE, help="Leave out larger files: 64M, 1G.")
 @click.option("--threads", type=click.IntRange(1, 64), help="Number of threads.")
 @click.option(
     "--fail-on", type=click.Choice(FAIL_ON), default="2", show_default=True, help="Lowest severity for code 4."
@@ -103,17 +103,20 @@ def files(
 
 
 def _show(record: Record, application: Application, output: Output) -> None:
+    # Files are found in any order; the same tree is to give the same list.
+    matches = sorted(record.matches, key=lambda match: (match.path, match.rule.namespace, match.rule.name))
+    silenced = sorted(record.silenced, key=lambda item: (item.path, item.judgement.rule.name))
     data = {
         **record.summary(),
-        "matches": [match.as_data() for match in record.matches],
-        "suppressed_matches": [silenced.as_data() for silenced in record.silenced],
+        "matches": [match.as_data() for match in matches],
+        "suppressed_matches": [item.as_data() for item in silenced],
         "problems": problem_rows(record.tally),
         "broken_rules": [visible(str(broken), 1000) for broken in record.rulebook.contents.broken],
     }
     language = application.language
-    parts: list[Any] = [matches_table(record.matches, language)] if record.matches else []
-    if record.silenced and not output.quiet:
-        parts.append(silenced_table(record.silenced, language))
+    parts: list[Any] = [matches_table(matches, language)] if matches else []
+    if silenced and not output.quiet:
+        parts.append(silenced_table(silenced, language))
     if record.tally.problems:
         parts.append(problems_table(record.tally, language))
     if parts or not output.quiet:
@@ -169,13 +172,14 @@ def _scan(
     import socket
 
     from secwatch.core import durations
-    from secwatch.scan import pool
     from secwatch.scan.findings import Scene, linked, ownership_here
     from secwatch.scan.record import Record
-    from secwatch.scan.scanner import Limits, Scanner
+    from secwatch.scan.scan_walk import scan
+    from secwatch.scan.scanner import Limits
 
     settings = application.settings.scan
-    limits = Limits(max_size or settings.max_megabytes << 20, durations.seconds(settings.timeout))
+    memory = settings.memory_megabytes << 20
+    limits = Limits(max_size or settings.max_megabytes << 20, durations.seconds(settings.timeout), memory)
     organisations = () if dry_run and not application.place.database.exists() else application.organisations
     moment = datetime.now(UTC)
     scene = Scene(
@@ -190,7 +194,7 @@ def _scan(
     record.begin(paths)
     try:
         with progress(Text("扫描", "scan").to(application.language), output) as line:
-            for results in pool.scan(walk, Scanner(rulebook, limits), threads, record.tally, record.add):
+            for results in scan(walk, rulebook, limits, threads, record.tally, record.add):
                 record.add(results)
                 line.update(0, None, record.pace())
     except BaseException:

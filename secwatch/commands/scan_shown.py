@@ -43,6 +43,8 @@ _REASONS = {
     "permission": Text("没有权限", "no permission"),
     "read": Text("无法读取", "cannot be read"),
     "engine": Text("引擎出错", "the engine failed"),
+    "crashed": Text("扫描进程因它崩溃", "the scanner crashed on it"),
+    "memory": Text("扫描它所需内存过多", "scanning it takes too much memory"),
     "directory": Text("目录无法读取", "the directory cannot be read"),
     "too-deep": Text("目录层级过深", "directories nested too deeply"),
     "interrupted": Text("扫描被中断", "the scan was interrupted"),
@@ -118,7 +120,7 @@ def problem_rows(tally: Tally) -> list[dict[str, Any]]:
             "verdict": examined.verdict.value,
             "reason": examined.reason.value if examined.reason else None,
         }
-        for examined in tally.problems
+        for examined in sorted(tally.problems, key=lambda examined: examined.path)
     ]
 
 

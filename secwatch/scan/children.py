@@ -100,7 +100,9 @@ def _rest(stream: Any) -> str:
 def confine() -> None:
     """Called by a child of itself: no core dump, no file written, no privileges gained, nothing printed."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    # A service manager stops all processes of a service at once: our parent decides when we end.
+    for ignored in (signal.SIGXFSZ, signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(ignored, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     if ctypes.CDLL(None, use_errno=True).prctl(_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0):
         raise SecwatchError(f"no_new_privs could not be set: {os.strerror(ctypes.get_errno())}")

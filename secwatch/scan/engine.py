@@ -1,6 +1,6 @@
 """One interface over two YARA engines: yara-python, the reference, and boreal, the fast one.
 
-Both are given bytes, never a path: opening is ours (opening.py). Both are held to the same
+Both are given bytes, or a file that we have opened (opening.py), never a path of others. Both are held to the same
 behaviour: no includes, nothing printed by `console.log`, at most a million matches of a string.
 """
 
@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import yara
 
 from secwatch.core.errors import UsageProblem
+from secwatch.scan.contents import Content, Mapped
 from secwatch.scan.verdicts import Hit, Snippet
 from secwatch.system.signals import Terminated
 
@@ -71,7 +72,7 @@ class Matched:
 class Compiled(Protocol):
     """A compiled rulebook; it may be shared by threads."""
 
-    def match(self, content: bytes, externals: Mapping[str, str], timeout: int) -> Matched:
+    def match(self, content: Content, externals: Mapping[str, str], timeout: int) -> Matched:
         """Return what matches a content. Raise ScanTimeout after `timeout` seconds, EngineFailure."""
 
     def save(self) -> bytes | None:
@@ -146,7 +147,7 @@ class _Rules:
         self._module = module
         self._rules = rules
 
-    def match(self, content: bytes, externals: Mapping[str, str], timeout: int) -> Matched:
+    def match(self, content: Content, externals: Mapping[str, str], timeout: int) -> Matched:
         complete = True
 
         def warned(_kind: int, _details: object) -> int:
@@ -156,7 +157,7 @@ class _Rules:
 
         try:
             found = self._rules.match(
-                data=content,
+                **({"filepath": content.path} if isinstance(content, Mapped) else {"data": content}),
                 externals=externals or None,
                 timeout=timeout,
                 fast=False,
@@ -233,7 +234,7 @@ def _prepare_yara(_rules: Any) -> None:
 
 
 def _prepare_boreal(rules: Any) -> None:
-    rules.set_params(string_max_nb_matches=MAX_STRING_MATCHES, use_mmap=False)
+    rules.set_params(string_max_nb_matches=MAX_STRING_MATCHES, use_mmap=True)
 
 
 def _find_boreal() -> Engine | None:

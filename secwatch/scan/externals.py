@@ -6,11 +6,12 @@ The names and their meaning are those of Loki, because the public rule sets are 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pwd
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+
+from secwatch.scan.contents import Content, digest_of, head_of
 
 # First bytes → the word that signature-base's rules compare `filetype` with (its misc/file-type-signatures.txt).
 _KINDS = (
@@ -34,16 +35,17 @@ _KINDS = (
 )
 
 
-def values(wanted: Iterable[str], path: str, content: bytes, owner: int | None) -> Mapping[str, str]:
-    """Return the externals that are wanted, by name. owner is a user identifier, None if unknown."""
+def values(wanted: Iterable[str], path: str, content: Content, owner: int | None) -> Mapping[str, str]:
+    """Return the externals that are wanted, by name. owner is a user identifier, None if unknown. Raise OSError."""
     return {name: _value(name, path, content, owner) for name in wanted}
 
 
-def _value(name: str, path: str, content: bytes, owner: int | None) -> str:
+def _value(name: str, path: str, content: Content, owner: int | None) -> str:
     if name == "md5":
-        return hashlib.md5(content, usedforsecurity=False).hexdigest()
+        return digest_of(content, "md5")
     if name == "filetype":
-        return next((kind for start, kind in _KINDS if content.startswith(start)), "")
+        head = head_of(content)
+        return next((kind for start, kind in _KINDS if head.startswith(start)), "")
     if name == "owner":
         return "" if owner is None else user_name(owner)
     shown = os.fsencode(path).decode("utf-8", "replace")

@@ -36,7 +36,7 @@ class Setup(msgspec.Struct, frozen=True, tag=True):
     externals: Sequence[str]
     threads: int
     max_bytes: int
-    held_bytes: int
+    memory_bytes: int
     timeout_seconds: int
     patience_seconds: float
 

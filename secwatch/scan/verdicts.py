@@ -40,6 +40,8 @@ class Reason(StrEnum):
     PERMISSION = "permission"
     READ = "read"
     ENGINE = "engine"
+    CRASHED = "crashed"
+    MEMORY = "memory"
     DIRECTORY = "directory"
     TOO_DEEP = "too-deep"
     INTERRUPTED = "interrupted"
@@ -67,7 +69,6 @@ class Hit:
 class Examined:
     """The scan of one file, or the reason why there was none. size is the number of bytes scanned.
 
-    identity is (device, inode) of a file with several names, so that it is counted once;
     sha256 is that of the very bytes that were scanned, for a match only.
     `named` says that the user named this path, rather than a directory above it.
     """
@@ -78,7 +79,6 @@ class Examined:
     size: int = 0
     hits: tuple[Hit, ...] = ()
     sha256: str | None = None
-    identity: tuple[int, int] | None = None
     named: bool = False
 
 

@@ -43,6 +43,10 @@ class Batch:
     device: int | None = None
     named: bool = False
 
+    def path_of(self, name: str) -> str:
+        """Return the path of one of its files."""
+        return _join(self.path, name)
+
 
 @dataclass
 class _Frame:

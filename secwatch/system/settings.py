@@ -68,6 +68,7 @@ class Scan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     threads: Positive = 2
     max_megabytes: Positive = 256
     timeout: Duration = "60s"
+    memory_megabytes: Annotated[int, Meta(ge=100)] = 400
     exclude: tuple[str, ...] = ("/proc", "/sys", "/dev", "/run")
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from secwatch.scan import pool, rulebook, sources
+from secwatch.scan import rulebook, sources
 from secwatch.scan.engine import ENGINES
 from secwatch.scan.exclude import Excludes
 from secwatch.scan.rule import Rule
 from secwatch.scan.rulebook import Rulebook
 from secwatch.scan.samples import Sample, of_rule
+from secwatch.scan.scan_walk import scan as scan_walk
 from secwatch.scan.scanner import Limits, Scanner
 from secwatch.scan.verdicts import Examined, Tally
 from secwatch.scan.walk import Policy, Walk
@@ -71,13 +72,20 @@ def scan(book: Callable[..., Rulebook]) -> Callable[..., tuple[dict[str, Examine
         limits: Limits | None = None,
     ) -> tuple[dict[str, Examined], Tally]:
         tally = Tally()
-        scanner = Scanner(book(marker=rule), limits or Limits())
+        made = book(marker=rule)
         walk = Walk([str(path) for path in paths], Policy(Excludes(exclude), one_file_system))
-        found = [examined for results in pool.scan(walk, scanner, threads, tally) for examined in results]
+        found = [
+            examined for results in scan_walk(walk, made, limits or Limits(), threads, tally) for examined in results
+        ]
         assert len({examined.path for examined in found}) == len(found), "a path is reported once"
         return {examined.path: examined for examined in found}, tally
 
     return run
+
+
+def scanner_of(made: Rulebook, limits: Limits | None = None) -> Scanner:
+    """Return what scans inside a child, here in this process."""
+    return Scanner(made.compiled, made.contents.externals, limits or Limits())
 
 
 def shipped_rules() -> Iterator[tuple[Rule, Sequence[Sample]]]:

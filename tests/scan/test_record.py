@@ -15,11 +15,10 @@ from secwatch.core.ownership import Ownership
 from secwatch.scan.findings import Scene, findings_of
 from secwatch.scan.record import Record
 from secwatch.scan.rulebook import Rulebook
-from secwatch.scan.scanner import Limits, Scanner
 from secwatch.store import alerts, scans
 from secwatch.store.migrations import MIGRATIONS
 from secwatch.system.database import open_database
-from tests.scan.conftest import MARKER, RULE
+from tests.scan.conftest import MARKER, RULE, scanner_of
 
 MOMENT = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 Make = Callable[..., Rulebook]
@@ -37,7 +36,7 @@ def _scene() -> Scene:
 @pytest.mark.parametrize(("path", "owner"), [("/srv/fin/a.php", "FIN"), ("/srv/other/a.php", "DAT")])
 def test_the_owner_is_that_of_the_path_or_else_of_the_host(path: str, owner: str, book: Make) -> None:
     made = book(marker=RULE)
-    ((judgement, finding),) = findings_of(Scanner(made, Limits()).examine_content(path, MARKER), made, _scene())
+    ((judgement, finding),) = findings_of(scanner_of(made).examine_content(path, MARKER), made, _scene())
     assert (finding.organisation, finding.target, judgement.rule.name) == (owner, path, "marker")
     assert finding.key.keys() == {"path", "rule_file", "rule", "sha256"}
     assert finding.response.zh
@@ -50,7 +49,7 @@ def test_a_database_that_is_held_is_tried_again_and_nothing_is_lost(book: Make, 
     database.execute("PRAGMA busy_timeout = 0")
     record = Record(made, _scene(), database)
     record.begin(["/srv"])
-    examined = Scanner(made, Limits()).examine_content("/srv/fin/a.php", MARKER)
+    examined = scanner_of(made).examine_content("/srv/fin/a.php", MARKER)
     record.tally.add(examined)
     record.add([examined])
     with closing(sqlite3.connect(tmp_path / "secwatch.db", isolation_level=None)) as other:

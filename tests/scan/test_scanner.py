@@ -15,7 +15,7 @@ from secwatch.scan.rulebook import Rulebook
 from secwatch.scan.scanner import Limits, Scanner
 from secwatch.scan.verdicts import Examined, Reason, Tally, Verdict
 from secwatch.scan.walk import Batch
-from tests.scan.conftest import MARKER, RULE
+from tests.scan.conftest import MARKER, RULE, scanner_of
 
 Scan = Callable[..., tuple[dict[str, Examined], Tally]]
 
@@ -47,7 +47,7 @@ def test_a_file_that_changes_while_it_is_read_is_never_clean(
         return content
 
     monkeypatch.setattr(scanner_module, "read_all", read_and_change)
-    examined = _examine(Scanner(book(marker=RULE), Limits()), path)
+    examined = _examine(scanner_of(book(marker=RULE)), path)
     assert examined.verdict is (Verdict.MATCH if marked else Verdict.PARTIAL)
     assert examined.reason is Reason.CHANGED
 
@@ -63,7 +63,7 @@ def test_a_file_that_grows_without_end_is_read_to_a_bound(
         return read_all(descriptor, expected, limit)
 
     monkeypatch.setattr(scanner_module, "read_all", read_growing)
-    examined = _examine(Scanner(book(marker=RULE), Limits()), path)
+    examined = _examine(scanner_of(book(marker=RULE)), path)
     assert examined.verdict is Verdict.PARTIAL
     assert examined.size == scanner_module.SMALL_BYTES + 1
 
@@ -103,7 +103,7 @@ def test_a_name_that_turned_into_a_link_or_went_away(book: Callable[..., Ruleboo
     (tmp_path / "elsewhere").write_bytes(MARKER)
     (tmp_path / "link").symlink_to("elsewhere")
     os.mkfifo(tmp_path / "pipe")
-    scanner = Scanner(book(marker=RULE), Limits())
+    scanner = scanner_of(book(marker=RULE))
     assert _examine(scanner, tmp_path / "link").verdict is Verdict.ERROR
     assert _examine(scanner, tmp_path / "pipe").reason is Reason.SPECIAL
     assert _examine(scanner, tmp_path / "gone").reason is Reason.VANISHED
@@ -129,7 +129,7 @@ def test_a_match_carries_the_hash_of_what_was_scanned(scan: Scan, tmp_path: Path
 
 
 def test_contents_at_hand_can_be_scanned(book: Callable[..., Rulebook]) -> None:
-    scanner = Scanner(book(marker=RULE), Limits())
+    scanner = scanner_of(book(marker=RULE))
     assert scanner.examine_content("backup/page", MARKER).verdict is Verdict.MATCH
     assert scanner.examine_content("backup/page", b"").verdict is Verdict.CLEAN
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from secwatch.scan import pool
+from secwatch.scan import crew
 from secwatch.scan.rulebook import Rulebook
-from secwatch.scan.scanner import Limits, Scanner
+from secwatch.scan.scan_walk import scan as scan_walk
+from secwatch.scan.scanner import Limits
 from secwatch.scan.verdicts import Examined, Reason, Tally, Verdict
 from secwatch.scan.walk import Policy, Walk
 from tests.conftest import ROOT, Run
@@ -92,15 +93,15 @@ def test_who_leaves_early_gets_what_was_found_and_what_was_interrupted(
     book: Callable[..., Rulebook], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever is left behind is either known, interrupted, or was never begun; no directory stays open."""
-    monkeypatch.setattr(pool, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(crew, "PATIENCE_SECONDS", 0.2)
     for number in range(30):
         (tmp_path / f"{number:02}").mkdir()
         for name in ("page", "slow") if number == 1 else ("page",):
             (tmp_path / f"{number:02}" / name).write_bytes(MARKER)
     tally, late = Tally(), list[Examined]()
-    scanner = Scanner(book(marker=f"{RULE} {SLOW}"), Limits(timeout_seconds=2))
+    made = book(marker=f"{RULE} {SLOW}")
     before = len(list(Path("/proc/self/fd").iterdir()))
-    results = pool.scan(Walk([str(tmp_path)], Policy()), scanner, 2, tally, late.extend)
+    results = scan_walk(Walk([str(tmp_path)], Policy()), made, Limits(timeout_seconds=20), 2, tally, late.extend)
     first = list(next(results))
     time.sleep(0.3)
     results.close()

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secwatch.scan import pool
 from secwatch.scan.exclude import Excludes
 from secwatch.scan.rulebook import Rulebook
-from secwatch.scan.scanner import Limits, Scanner
+from secwatch.scan.scan_walk import scan as scan_walk
+from secwatch.scan.scanner import Limits
 from secwatch.scan.verdicts import Examined, Reason, Tally, Verdict
 from secwatch.scan.walk import MAX_OPEN_ANCESTORS, Policy, Walk
 from tests.scan.conftest import MARKER
@@ -84,14 +84,14 @@ def test_a_file_of_two_names_counts_once_whatever_the_threads(scan: Scan, tmp_pa
         assert tally.bytes == len(MARKER)
 
 
-def test_the_order_does_not_depend_on_the_threads(scan: Scan, tmp_path: Path) -> None:
+def test_what_is_found_does_not_depend_on_the_threads(scan: Scan, tmp_path: Path) -> None:
     for number in range(40):
         directory = tmp_path / "tree" / f"d{number % 7}" / f"e{number}"
         directory.mkdir(parents=True)
         (directory / "page").write_bytes(MARKER * (1 + number % 3 * 10_000))
-    orders = [list(scan(tmp_path / "tree", threads=threads)[0]) for threads in (1, 2, 8)]
-    assert orders[0] == orders[1] == orders[2]
-    assert len(orders[0]) == 40
+    found = [scan(tmp_path / "tree", threads=threads)[0] for threads in (1, 2, 8)]
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]) == 40
 
 
 def test_missing_and_special_names_among_others_are_problems(scan: Scan, tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def _without_privileges() -> Iterator[Path]:
 
 
 def test_what_may_not_be_read_is_an_error_and_never_clean(book: Callable[..., Rulebook]) -> None:
-    scanner, tally = Scanner(book(marker="rule marker { condition: false }"), Limits()), Tally()
+    made, tally = book(marker="rule marker { condition: false }"), Tally()
     with _without_privileges() as tree:
         (tree / "secret").write_bytes(MARKER)
         (tree / "locked").mkdir()
@@ -132,7 +132,7 @@ def test_what_may_not_be_read_is_an_error_and_never_clean(book: Callable[..., Ru
         (tree / "locked").chmod(0)
         if os.geteuid() == 0:
             os.seteuid(65534)
-        results = [item for batch in pool.scan(Walk([str(tree)], Policy()), scanner, 2, tally) for item in batch]
+        results = [item for batch in scan_walk(Walk([str(tree)], Policy()), made, Limits(), 2, tally) for item in batch]
     found = {item.path: item for item in results}
     assert found[str(tree / "secret")].reason is Reason.PERMISSION
     assert found[str(tree / "locked")].reason is Reason.DIRECTORY
