@@ -12,6 +12,7 @@ from secwatch.commands.application import Application, Group, language_option, o
 from secwatch.commands.rules_in_use import packs_in_use, rule_files, switches
 from secwatch.commands.rules_packs import import_, packs, remove, update
 from secwatch.commands.rules_shown import flags_in_words, is_off, rules_table, switches_table
+from secwatch.commands.rules_sign import new_key, sign
 from secwatch.commands.rules_suppress import suppress, suppressions, unsuppress
 from secwatch.commands.rules_switch import disable, enable
 from secwatch.core.errors import ExitCode, UsageProblem
@@ -40,7 +41,7 @@ def command() -> None:
     """
 
 
-for _verb in (import_, update, packs, remove, enable, disable, suppress, unsuppress, suppressions):
+for _verb in (import_, update, packs, remove, enable, disable, new_key, sign, suppress, unsuppress, suppressions):
     command.add_command(_verb)
 
 

@@ -107,7 +107,9 @@ def _bring_in(application: Application, wanted: Wanted, *, dry_run: bool, output
     ):
         taken = pack_sources.take(wanted.path)
         database = None if dry_run else application.database
-        imported = packs.bring_in(taken, wanted, place.packs, database, datetime.now(UTC))
+        before, only_signed = packs_in_use(application).get(wanted.name), application.settings.scan.signed_packs_only
+        signed = packs.check_signature(taken, place.signers, before, only_signed=only_signed)
+        imported = packs.bring_in(taken, wanted, place.packs, database, datetime.now(UTC), signed)
         others = rule_files(application, (), without=wanted.name)
         known = rulebook.load(others, "yara", place.cache / "rulebook").contents.rules if others else ()
     own = {rule.name for rule in imported.rules}

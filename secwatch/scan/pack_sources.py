@@ -25,6 +25,7 @@ from secwatch.core.errors import Refused, UnreadableInput
 from secwatch.core.escape import visible
 from secwatch.scan.git_checkout import checkout_of
 from secwatch.scan.sources import MAX_FILE_BYTES, MAX_FILES, SAMPLES, SUFFIXES
+from secwatch.trust.signatures import MANIFEST, SIGNATURE
 
 # The largest public sets are some ten megabytes of text; a repository around one may be a hundred.
 MAX_ARCHIVE_BYTES = 256 << 20
@@ -37,8 +38,6 @@ RATIO_FREE_BYTES = 1 << 20
 # A directory of a zip of MAX_FILES members with names of 100 letters takes 7 MB.
 MAX_ZIP_DIRECTORY_BYTES = 8 << 20
 _LICENCES = re.compile(r"(licen[cs]e|copying|notice)([-._].*)?", re.IGNORECASE)
-# Beside its rules a pack may bring these, see trust/signatures.py.
-MANIFEST, SIGNATURE = "secwatch-pack.json", "secwatch-pack.json.sig"
 _DAMAGED = (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, zlib.error, lzma.LZMAError, ValueError)
 _DAMAGED_TOO = (NotImplementedError, OverflowError, RecursionError, RuntimeError)
 

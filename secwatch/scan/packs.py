@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from secwatch.core.errors import UsageProblem
+from secwatch.core.errors import Refused, UsageProblem
 from secwatch.scan import rulebook
 from secwatch.scan.engine import YARA
 from secwatch.scan.licences import guess
@@ -27,6 +27,7 @@ from secwatch.store import packs as store
 from secwatch.store.packs import Pack
 from secwatch.system.database import Database
 from secwatch.system.paths import prepare
+from secwatch.trust import signatures
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 _ARCHIVE_ENDINGS = re.compile(r"(\.git|\.zip|\.tar|\.t?gz|\.t?xz|\.tbz2?|\.bz2)+$", re.IGNORECASE)
@@ -39,6 +40,40 @@ class Wanted:
     name: str
     path: Path
     licence: str = ""
+
+
+@dataclass(frozen=True)
+class Signed:
+    """Who signed a pack, and what they say of it; all of it empty for one that nobody signed."""
+
+    signer: str = ""
+    version: str = ""
+    licence: str = ""
+    author: str = ""
+
+
+UNSIGNED = Signed()
+
+
+def check_signature(taken: Taken, keys: Path, before: Pack | None, *, only_signed: bool) -> Signed:
+    """Return who signed what was taken. Call it before anything is compiled.
+
+    Raise Refused for a signature that does not hold, for none where one is asked for, and for
+    another signer than that of the pack which this one is to replace.
+    """
+    signer, manifest = signatures.check({**taken.files, **taken.texts}, keys)
+    if only_signed and not signer:
+        raise Refused(
+            "the pack is not signed, and the configuration asks for it",
+            "signed_packs_only in the table scan of: secwatch config show",
+        )
+    if before is not None and before.signer and signer != before.signer:
+        who = f"signed by {signer}" if signer else "not signed"
+        raise Refused(
+            f"the pack was signed by {before.signer} until now, and this one is {who}",
+            f"if that is meant: secwatch rules remove {before.name}, then import it",
+        )
+    return Signed(signer, manifest.version, manifest.licence, manifest.author) if manifest else UNSIGNED
 
 
 @dataclass(frozen=True)
@@ -80,7 +115,12 @@ def name_for(path: Path, given: str | None) -> str:
 
 
 def bring_in(
-    taken: Taken, wanted: Wanted, directory: Path, database: Database | None, moment: datetime, signer: str = ""
+    taken: Taken,
+    wanted: Wanted,
+    directory: Path,
+    database: Database | None,
+    moment: datetime,
+    signed: Signed = UNSIGNED,
 ) -> Imported:
     """Compile what was taken, write it below `directory` and put it in force; without a database only check it.
 
@@ -94,7 +134,7 @@ def bring_in(
     try:
         _write(partial, {**taken.files, **taken.texts})
         book = rulebook.load(_written(partial, wanted.name, taken), YARA.name)
-        pack = _pack(taken, wanted, book, partial, folder, before, moment, signer)
+        pack = _pack(taken, wanted, book, partial, folder, before, moment, signed)
         if database:
             partial.rename(directory / folder)
             store.keep(database, pack)
@@ -147,7 +187,7 @@ def _pack(
     folder: str,
     before: Pack | None,
     moment: datetime,
-    signer: str,
+    signed: Signed,
 ) -> Pack:
     broken: dict[str, dict[str, Any]] = {}
     for item in book.contents.broken:
@@ -165,10 +205,10 @@ def _pack(
         kind=taken.kind,
         path=str(wanted.path.resolve()),
         source=taken.source,
-        version=taken.version,
-        licence=wanted.licence or guess(content for _, content in sorted(taken.texts.items())),
-        author="",
-        signer=signer,
+        version=signed.version or taken.version,
+        licence=signed.licence or wanted.licence or guess(content for _, content in sorted(taken.texts.items())),
+        author=signed.author,
+        signer=signed.signer,
         sha256=whole.hexdigest(),
         folder=folder,
         contents=contents,

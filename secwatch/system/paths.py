@@ -68,6 +68,11 @@ class Place:
         return self.configuration / "rules"
 
     @property
+    def signers(self) -> Path:
+        """Public keys of those whose signatures of rule packs are trusted, NAME.pub each."""
+        return self.configuration / "signers"
+
+    @property
     def packs(self) -> Path:
         """Packs of YARA rules that were imported."""
         return self.state / "packs"

@@ -70,6 +70,7 @@ class Scan(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     timeout: Duration = "60s"
     memory_megabytes: Annotated[int, Meta(ge=100)] = 400
     exclude: tuple[str, ...] = ("/proc", "/sys", "/dev", "/run")
+    signed_packs_only: bool = False
 
 
 class Warn(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

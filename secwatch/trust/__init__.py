@@ -1,0 +1,1 @@
+"""Trust: who may say what, shown by signatures."""
