@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from secwatch.commands.live_words import AS_ROOT, say
+from secwatch.commands.live_words import AS_ROOT
 from secwatch.core.errors import SecwatchError
 from secwatch.core.model import Text
 from secwatch.system import privileges
@@ -61,7 +61,9 @@ def settle(application: Application, command: Sequence[str], output: Output) -> 
     _find_cache(account, place.cache)
 
 
-def become(application: Application, account: struct_passwd | None, *, chosen: bool, output: Output) -> None:
+def become(
+    application: Application, account: struct_passwd | None, *, chosen: bool, say: Callable[[Text], None]
+) -> None:
     """Give root up for the account, if there is one, and say who captures unless it was `chosen`.
 
     Raise SecwatchError if root could not be given up, or if the account cannot write what an earlier run has left.
@@ -70,7 +72,7 @@ def become(application: Application, account: struct_passwd | None, *, chosen: b
     was_root = os.geteuid() == 0
     privileges.give_up(account)
     if os.geteuid() == 0 and not chosen:
-        say(application, AS_ROOT, output)
+        say(AS_ROOT)
     if account is None or not was_root:
         return
     if not chosen:
@@ -79,7 +81,7 @@ def become(application: Application, account: struct_passwd | None, *, chosen: b
             f"以 {where} 的所有者 {name} 身份抓包；--user root 保持 root",
             f"capturing as {name}, the owner of {where}; --user root stays root",
         )
-        say(application, text, output)
+        say(text)
     privileges.refuse_unwritable((place.state, place.runtime, place.database, place.lake, place.evidence))
     _find_cache(account, place.cache)
 

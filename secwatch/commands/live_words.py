@@ -86,8 +86,14 @@ class Listener:
         self._thread = threading.Thread(target=self._work, name="words", daemon=True)
         self._thread.start()
 
+    def say(self, text: Text) -> None:
+        """Say a sentence."""
+        with self._changed:
+            self._sentences.append(text)
+            self._changed.notify()
+
     def missing(self, run: LiveRun) -> None:
-        self._note(missing(run))
+        self.say(missing(run))
 
     def progress(self, state: Progress) -> None:
         with self._changed:
@@ -96,19 +102,19 @@ class Listener:
 
     def interface(self, name: str, condition: str) -> None:
         text = _CONDITIONS.get(condition, _RENAMED)
-        self._note(Text(text.zh.format(name, condition), text.en.format(name, condition)))
+        self.say(Text(text.zh.format(name, condition), text.en.format(name, condition)))
 
     def reloaded(self, mistake: str | None) -> None:
         if mistake is None:
-            self._note(Text("已重新读取配置", "the configuration was read again"))
+            self.say(Text("已重新读取配置", "the configuration was read again"))
         else:
-            self._note(Text(f"新配置有误，仍用原配置：{mistake}", f"the old configuration stays in force: {mistake}"))
+            self.say(Text(f"新配置有误，仍用原配置：{mistake}", f"the old configuration stays in force: {mistake}"))
 
     def news(self, kind: str, what: object) -> None:
         if kind == "problem":
-            self._note(what if isinstance(what, Text) else Text(str(what), str(what)))
+            self.say(what if isinstance(what, Text) else Text(str(what), str(what)))
         else:
-            self._note(Text(f"新告警 {what}：secwatch alerts show {what}", f"new alert: secwatch alerts show {what}"))
+            self.say(Text(f"新告警 {what}：secwatch alerts show {what}", f"new alert: secwatch alerts show {what}"))
 
     def end(self) -> None:
         """Say what is still to be said, if anybody hears it within a moment."""
@@ -117,16 +123,9 @@ class Listener:
             self._changed.notify()
         self._thread.join(_LAST_WORDS_SECONDS)
 
-    def _note(self, text: Text) -> None:
-        with self._changed:
-            self._sentences.append(text)
-            self._changed.notify()
-
     def _work(self) -> None:
         with ExitStack() as shown:
-            update: Callable[[float, float | None, str], None] = _nobody_looks
-            with _unheard():
-                update = shown.enter_context(progress(self._label, self._output, itself=False)).update
+            update: Callable[[float, float | None, str], None] | None = None
             while True:
                 with self._changed:
                     self._changed.wait_for(lambda: self._sentences or self._latest or self._ending)
@@ -136,6 +135,10 @@ class Listener:
                 for text in sentences:
                     say(self._application, text, self._output)
                 if state is not None:
+                    if update is None:
+                        update = _nobody_looks
+                        with _unheard():
+                            update = shown.enter_context(progress(self._label, self._output, itself=False)).update
                     with _unheard():
                         update(state.seconds, self._duration, _progress(state).to(self._application.language))
                 if ending and not sentences:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from secwatch.commands.application import Application, language_option, output_options, pass_application
-from secwatch.commands.live_words import COMPILING, listening, say, tell
+from secwatch.commands.live_words import COMPILING, Listener, listening, tell
 from secwatch.commands.sizes import SIZE
 from secwatch.core import durations
 from secwatch.core.errors import ExitCode, SecwatchError
+from secwatch.core.model import Text
 from secwatch.system.console import Output
 
 if TYPE_CHECKING:
@@ -97,8 +97,13 @@ def live(
     with ExitStack() as closing:
         for capture in captures:
             closing.callback(capture.close)
-        become(application, account, chosen=user is not None, output=output)
-        summary = _run(application, captures, service, duration, keep, output)
+        # Whoever speaks is a thread of its own, and threads begin when root is given up: each has its privileges.
+        notes: list[Text] = []
+        become(application, account, chosen=user is not None, say=notes.append)
+        with listening(application, captures, output, duration) as listener:
+            for text in notes:
+                listener.say(text)
+            summary = _run(application, captures, service, duration, keep, listener)
     tell(application, summary, output)
     if summary.lost:
         raise SecwatchError(summary.lost, "ip link show")
@@ -112,19 +117,20 @@ def _run(
     service: Service,
     duration: float | None,
     keep: int | None,
-    output: Output,
+    listener: Listener,
 ) -> LiveSummary:
     """Load everything heavy, then capture."""
     from secwatch.sensor import kernels
 
-    with _patience(application, output, service):
-        kernels.warm()
+    if not kernels.is_warm():
+        service.tell("EXTEND_TIMEOUT_USEC=300000000", "STATUS=compiling the kernels", patience=5.0)
+        listener.say(COMPILING)
+    kernels.warm()
     from secwatch.pipeline.live import Running, capture_live
     from secwatch.pipeline.recorder import Store
     from secwatch.system import signals
 
     with ExitStack() as stack:
-        listener = stack.enter_context(listening(application, captures, output, duration))
         evidence = None
         if keep is not None:
             from secwatch.sensor.evidence import EvidenceBuffer
@@ -147,14 +153,3 @@ def _run(
             evidence=evidence,
         )
         return capture_live(running)
-
-
-@contextmanager
-def _patience(application: Application, output: Output, service: Service) -> Iterator[None]:
-    """Compiling takes up to a minute on a new machine: say so."""
-    from secwatch.sensor import kernels
-
-    if not kernels.is_warm():
-        service.tell("EXTEND_TIMEOUT_USEC=300000000", "STATUS=compiling the kernels", patience=5.0)
-        say(application, COMPILING, output)
-    yield

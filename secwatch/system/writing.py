@@ -22,15 +22,16 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """Give a stream whose content becomes the file when the block ends well. Raise OSError if that fails.
 
     If the block ends by an exception, what was there before is unchanged. A link is followed. What is there and no
-    regular file (a device, a pipe: /dev/stdout, /dev/null) is
-    written into and never replaced. A new file gets the mode that the umask leaves, an old one keeps its own.
+    regular file (a device, a pipe: /dev/stdout, /dev/null) is written into and never replaced. A new file gets the
+    mode that the umask leaves, an old one keeps its own.
     """
-    target = path.resolve()
-    mode = target.stat().st_mode if target.exists() else None
+    mode = path.stat().st_mode if path.exists() else None
     if mode is not None and not stat.S_ISREG(mode):
-        with os.fdopen(os.open(target, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY), "wb") as stream:
+        # By its own name: behind /dev/stdout lies pipe:[1234], which is no path.
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY), "wb") as stream:
             yield stream
         return
+    target = path.resolve()
     descriptor, partial = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
     try:
         with os.fdopen(descriptor, "wb") as stream:

@@ -159,6 +159,17 @@ def test_a_terminal_that_closes_costs_nothing(net: Wires, workspace: Path, tmp_p
         assert database.execute("SELECT ended_at IS NULL FROM live_runs").fetchall() == [(0,)]
 
 
+def test_an_error_log_that_is_full_from_the_start_holds_nothing_up(net: Wires, workspace: Path, tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    _fill_pipe(writing)
+    live = Live(net, workspace, "-i", "a1", "--json", errors=writing).ready()
+    net.send(_stream(tmp_path, 5))
+    ended = live.end()
+    os.close(reading)
+    os.close(writing)
+    assert (ended.code, ended.json["packets"]) == (0, 5)
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_words_that_nobody_takes_do_not_hold_the_capture_up(
     net: Wires, workspace: Path, tmp_path: Path, terminal: bool

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 
 from secwatch.system.metrics import Metric, exposition
 from secwatch.system.writing import write_text
-from tests.conftest import run_secwatch
+from tests.conftest import ROOT, run_secwatch
 
 
 def test_a_file_is_replaced_and_keeps_its_mode(tmp_path: Path) -> None:
@@ -44,6 +46,12 @@ def test_a_pipe_is_written_into(tmp_path: Path) -> None:
     reader.join(timeout=10)
     assert read == ["through"]
     assert stat.S_ISFIFO(path.lstat().st_mode)
+
+
+def test_standard_output_by_its_name_may_be_a_pipe() -> None:
+    program = "from pathlib import Path; from secwatch.system.writing import write_text; "
+    command = [sys.executable, "-c", f"{program}write_text(Path('/dev/stdout'), 'through')"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout == b"through"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a device")

@@ -1,7 +1,7 @@
 """Copies of datagrams: mirror ports show packets twice, and UDP has no sequence numbers that would tell.
 
-Zeek and Suricata take a copy for another message (zeek/zeek#2206 asks for better). Here it counts as a packet
-and as a repeated one, as of TCP, and makes no second row. A copy has the identification of its IPv4 packet:
+Zeek takes a copy for another message (zeek/zeek#2206 asks for better). Here it counts as a packet and as a
+repeated one, as of TCP, and makes no second row. A copy has the identification of its IPv4 packet:
 whoever says something again sends another packet, and not so soon (RFC 1035, section 4.2.1, lets a client wait
 for seconds, RFC 6762 for one). IPv6 has none: the bytes and the moment decide. The TTL and the VLAN may differ:
 a mirror of two networks shows a packet on both sides of the router.
