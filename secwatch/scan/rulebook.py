@@ -23,12 +23,13 @@ from secwatch.scan.engine import (
     RuleMistake,
     engine_named,
 )
+from secwatch.scan.engine_differences import difference
 from secwatch.scan.rule import Rule, rule_of, scale
 from secwatch.scan.sources import RuleFile
 
 AUTO = "auto"
 # Raise it when what is kept changes its form.
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Rulebook:
 def load(files: Sequence[RuleFile], choice: str = AUTO, cache: Path | None = None) -> Rulebook:
     """Return the rulebook of these files, from the cache directory if it holds it, else compiled.
 
-    choice is an engine's name, or auto: boreal when it compiles all that yara does, else yara.
+    choice is an engine's name, or auto: boreal when it compiles all that yara does and answers the same, else yara.
     Raise UnreadableInput when there is no file, SecwatchError when not one of them can be used.
     """
     if choice != AUTO:
@@ -211,11 +212,21 @@ class _Draft:
             )
 
 
+def _difference(draft: _Draft) -> str:
+    """Return why boreal might answer otherwise than yara-python, empty if nothing says so."""
+    for namespace, text in draft.sources.items():
+        if found := difference(text):
+            return f"boreal answers otherwise on {found} ({draft.files[namespace].path})"
+    return ""
+
+
 def _choose(draft: _Draft, compiler: Compiler, choice: str) -> tuple[str, bytes, str]:
     """Return the engine that takes the whole book, its compiled form, and why it is that one."""
     note = ""
     if choice == AUTO and BOREAL is None:
         note = "boreal is not installed"
+    elif choice == AUTO and (apart := _difference(draft)):
+        note = apart
     elif choice == AUTO and BOREAL is not None:
         try:
             try:
