@@ -274,7 +274,7 @@ class Ledger:
         content = reader.content
         return store.ReadInput(
             reader.identity,
-            hint_of(item.path),
+            reader.quick_identity,
             item.path,
             *times,
             asdict(counted),

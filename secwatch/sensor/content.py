@@ -131,12 +131,25 @@ def _end(context: Any) -> bytes:
     return cast(bytes, context.tag)
 
 
+def quick_of(descriptor: int, start: int, size: int) -> str:
+    """Return "size-sha256 of the first and last MiB" of so many bytes of a regular file from an offset."""
+    ends = hashlib.sha256(os.pread(descriptor, min(_PIECE, size), start))
+    behind = max(size - _PIECE, 0)
+    ends.update(os.pread(descriptor, size - behind, start + behind))
+    return f"{size}-{ends.hexdigest()}"
+
+
 def tag_of(descriptor: int, start: int, key: bytes) -> str:
     """Return the tag of a regular file from an offset to its end; where the descriptor stands stays as it is."""
+    return tagged(descriptor, start, key).content(b"").tag
+
+
+def tagged(descriptor: int, start: int, key: bytes) -> Tagging:
+    """Return the tagging of a regular file from an offset to its end, as `tag_of` does."""
     tagging = Tagging(key)
     while piece := os.pread(descriptor, _PIECE, start + tagging.length):
         tagging.update(memoryview(piece))
-    return tagging.content(b"").tag
+    return tagging
 
 
 def read_on(tagging: Tagging, descriptor: int, start: int, length: int) -> bool:

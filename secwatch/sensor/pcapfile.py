@@ -7,9 +7,7 @@ compressed files take the same way, and it was measured to be as fast. What is r
 
 from __future__ import annotations
 
-import contextlib
 import gzip
-import hashlib
 import io
 import os
 import secrets
@@ -25,7 +23,7 @@ from typing import Self, cast
 import zstandard
 
 from secwatch.core.errors import UnreadableInput
-from secwatch.sensor.content import HEAD_BYTES, KEY_BYTES, Content, Source, Tagging, read_on, tag_of
+from secwatch.sensor.content import HEAD_BYTES, KEY_BYTES, Content, Source, Tagging, quick_of, read_on, tagged
 
 BLOCK_BYTES = 1 << 20  # fits the caches of a core with what the kernels keep: a tenth faster than 4 MiB
 _ZSTD_WINDOW = 1 << 27  # bytes of memory a zstd stream may ask for; what `zstd --long` writes
@@ -185,20 +183,25 @@ class CaptureFile:
             return None
         return tagging.content(self._read_head()) if tagging.length else None
 
-    def identity(self) -> tuple[str, Content]:
-        """Return the tag of the file as stored, all of it, and the content that was tagged.
+    def identity(self) -> tuple[str, Content, str]:
+        """Return the tag of the file as stored, all of it, the content that was tagged, and the stored quick identity.
 
-        Of a pipe only what was read counts, because it might never end.
+        What is written behind it later is in none of them. Of a pipe only what was read counts, because it might
+        never end; its quick identity is ''.
         """
         content = self._content.content(self._read_head())
-        if self._stream is not self._source:
+        if self.compressed:
             buffer = bytearray(1 << 20)
             while self.size is not None and (size := self._source.readinto(buffer)):
                 self._stored.update(memoryview(buffer)[:size])
-            return self._stored.content(b"").tag, content
+            return self._stored.content(b"").tag, content, self._quick(self._stored.length)
         if self.size is None or self._ended:
-            return content.tag, content
-        return tag_of(self._source.descriptor, self._source.start, self._key), content
+            return content.tag, content, self._quick(content.length)
+        whole = tagged(self._source.descriptor, self._source.start, self._key)
+        return whole.content(b"").tag, content, self._quick(whole.length)
+
+    def _quick(self, size: int) -> str:
+        return "" if self.size is None else quick_of(self._source.descriptor, self._source.start, size)
 
     @property
     def _name(self) -> str:
@@ -221,14 +224,13 @@ class CaptureFile:
         size = self.read_into(memoryview(head))
         self.head = bytes(head[:size])
         self._start = self.head + self._start
-        compressed = self._stream is not self._source
-        if size == 0 and compressed:
+        if size == 0 and self.compressed:
             raise UnreadableInput(f"{self._name} holds nothing readable after decompression", _HINT)
         magic = bytes(head[:4])
         if magic == _PCAPNG_MAGIC and size >= 12:
             return CaptureFormat(True, False, False, 0, -1, 0)
         if magic not in _PCAP_MAGICS:
-            raise self._no_capture(bytes(head[:size]), compressed)
+            raise self._no_capture(bytes(head[:size]), self.compressed)
         if size < 24:
             raise UnreadableInput(f"{self._name} ends within the file header", "copy the capture again")
         swapped, nanoseconds, record_header = _PCAP_MAGICS[magic]
@@ -292,9 +294,7 @@ def quick_identity(path: str) -> str:
     Raise UnreadableInput if the file cannot be opened or is not a regular file.
     """
     descriptor = _open(path)
-    with contextlib.closing(os.fdopen(descriptor, "rb")) as file:
-        size = os.fstat(descriptor).st_size
-        content = hashlib.sha256(file.read(1 << 20))
-        file.seek(max(size - (1 << 20), 0))
-        content.update(file.read(1 << 20))
-    return f"{size}-{content.hexdigest()}"
+    try:
+        return quick_of(descriptor, 0, os.fstat(descriptor).st_size)
+    finally:
+        os.close(descriptor)

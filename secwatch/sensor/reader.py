@@ -132,7 +132,7 @@ class FlowReader:
         self._maker = BatchMaker(self._state)
         self._damage: dict[str, int] = {}
         self._blocks = Blocks(self._capture)
-        self._identity: tuple[str, Content] | None = None
+        self._identity: tuple[str, Content, str] | None = None
         self._prepare_index()
 
     def __enter__(self) -> Self:
@@ -167,6 +167,13 @@ class FlowReader:
         if self._identity is None:
             raise RuntimeError("the content of a capture is known when all of it has been read")
         return self._identity[1]
+
+    @property
+    def quick_identity(self) -> str:
+        """A cheap hint at `identity`, of the same bytes; '' of a pipe. Known when `identity` is."""
+        if self._identity is None:
+            raise RuntimeError("the quick identity of a capture is known when all of it has been read")
+        return self._identity[2]
 
     @property
     def head(self) -> str:
