@@ -1,0 +1,2 @@
+Set-MpPreference -DisableRealtimeMonitoring 0 -DisableBehaviorMonitoring 0 -DisableScriptScanning 0
+Set-MpPreference -MAPSReporting Advanced -SubmitSamplesConsent SendSafeSamples
