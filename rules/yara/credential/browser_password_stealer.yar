@@ -18,6 +18,7 @@ rule browser_password_stealer
         aspect = "info"
         attack = "T1555.003, T1539"
         false_positives = "Programs that import passwords from other browsers; forensic tools"
+        false_positives_zh = "从其他浏览器导入口令的程序；取证工具"
         response_zh = "按凭据已泄露处理：更换该主机上用过的全部口令和密钥，先管理员和域帐户；隔离主机，查明文件来源和外传去向。"
         response_en = "Treat the credentials as stolen: change all passwords and keys used on this host, administrators and domain accounts first; isolate the host and find out where the file came from and where data went"
         reference = "https://attack.mitre.org/techniques/T1555/003/"
@@ -30,7 +31,12 @@ rule browser_password_stealer
         $browser_opera = /opera software|opera (stable|gx)/ nocase ascii wide
         $browser_yandex = /yandexbrowser/ nocase ascii wide
         $browser_firefox = /mozilla[\\\/]{1,4}firefox|\.mozilla/ nocase ascii wide
-        $browser_other = /(vivaldi[\\\/]{1,4}user data|360(chrome|browser|se6?)[\\\/]{1,4}|tencent[\\\/]{1,4}qqbrowser|coccoc|torch[\\\/]{1,4}user data|chromium[\\\/]{1,4}user data)/ nocase ascii wide
+        $browser_vivaldi = /vivaldi[\\\/]{1,4}user data/ nocase ascii wide
+        $browser_360 = /360(chrome|browser|se6?)[\\\/]{1,4}/ nocase ascii wide
+        $browser_qq = /tencent[\\\/]{1,4}qqbrowser/ nocase ascii wide
+        $browser_coccoc = /coccoc[\\\/]{1,4}browser/ nocase ascii wide
+        $browser_torch = /torch[\\\/]{1,4}user data/ nocase ascii wide
+        $browser_chromium = /chromium[\\\/]{1,4}user data/ nocase ascii wide
         $store_query = /(password_valu[e]|encrypted_valu[e]|username_valu[e])/ nocase ascii wide
         $store_file = /(login[ ]data\b|logins\.json|key4\.db|signons\.sqlite)/ nocase ascii wide
         $store_key = /(os_cryp[t]|encrypted_ke[y])/ nocase ascii wide

@@ -17,6 +17,7 @@ rule credential_tool_commands
         aspect = "info"
         attack = "T1003.001, T1003.002, T1003.003"
         false_positives = "Detection rules and training material that quote the commands"
+        false_positives_zh = "引用这些命令的检测规则和培训材料"
         response_zh = "按凭据已泄露处理：更换该主机上用过的全部口令和密钥，先管理员和域帐户；隔离主机，查明文件来源和外传去向。"
         response_en = "Treat the credentials as stolen: change all passwords and keys used on this host, administrators and domain accounts first; isolate the host and find out where the file came from and where data went"
         reference = "https://attack.mitre.org/techniques/T1003/001/"

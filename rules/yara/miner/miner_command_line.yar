@@ -17,6 +17,7 @@ rule miner_command_line
         aspect = "info"
         attack = "T1496"
         false_positives = "Documentation of miners and pools"
+        false_positives_zh = "挖矿程序和矿池的文档"
         response_zh = "查明该程序由何人何时启动并结束它；在流量记录中查找矿池地址并封禁；检查计划任务、服务和 SSH 密钥中的残留，再查清入侵途径。"
         response_en = "Find out who started it and when, and end it; find the pool's address in the traffic records and block it; look for what it left in scheduled tasks, services and SSH keys, then for the way in"
         reference = "https://attack.mitre.org/techniques/T1496/"

@@ -17,6 +17,7 @@ rule miner_program
         aspect = "info"
         attack = "T1496"
         false_positives = "Miners that the city runs on purpose; inspection software that knows the protocol"
+        false_positives_zh = "本市有意运行的挖矿程序；能识别该协议的检测软件"
         response_zh = "查明该程序由何人何时启动并结束它；在流量记录中查找矿池地址并封禁；检查计划任务、服务和 SSH 密钥中的残留，再查清入侵途径。"
         response_en = "Find out who started it and when, and end it; find the pool's address in the traffic records and block it; look for what it left in scheduled tasks, services and SSH keys, then for the way in"
         reference = "https://attack.mitre.org/techniques/T1496/"
@@ -29,10 +30,11 @@ rule miner_program
         $protocol_4 = "mining.authorize"
         $protocol_5 = "mining.submit"
         $protocol_6 = /"method":\s?"(login|submit|keepalived|getjob)"/
-        $word_1 = "donate-level"
+        $protocol_7 = "mining.notify"
+        $word_1 = /\bdonat(e|ion)/ nocase
         $word_2 = /crypto-?night/ nocase
         $word_3 = /randomx/ nocase
-        $word_4 = /hash-?rate/ nocase
+        $word_4 = /hash[ _-]?rate/ nocase
         $word_5 = /huge[ _-]?pages/ nocase
         $word_6 = "nicehash" nocase
         $word_7 = /rig-?id/ nocase

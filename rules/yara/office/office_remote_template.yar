@@ -17,6 +17,7 @@ rule office_remote_template
         aspect = "info"
         attack = "T1221"
         false_positives = "Templates that an organisation keeps on its own web server or share"
+        false_positives_zh = "单位存放在自己的网站或共享目录上的模板"
         response_zh = "不要打开该文档；查明来源邮件和收件人并撤回；询问是否有人启用过宏，对打开过它的主机隔离检查。"
         response_en = "Do not open the document; find the mail that brought it and everybody who got it, and recall it; ask who opened it or allowed its macros, and isolate and examine those hosts"
         reference = "https://attack.mitre.org/techniques/T1221/"
@@ -24,8 +25,8 @@ rule office_remote_template
 
     strings:
         $part = /<Relationships[\s>]/
-        $type_first = /<Relationship\s[^>]{0,400}\/(attachedTemplate|oleObject|frame|subDocument|webSettings|externalLinkPath)["'][^>]{0,400}\bTarget\s{0,2}=\s{0,2}["'](https?:|ftp:|mhtml:|file:\/{2,5}[a-z0-9.\-]{2,80}\/|file:\\\\|\\\\)/ nocase
-        $target_first = /<Relationship\s[^>]{0,400}\bTarget\s{0,2}=\s{0,2}["'](https?:|ftp:|mhtml:|file:\/{2,5}[a-z0-9.\-]{2,80}\/|file:\\\\|\\\\)[^>]{0,600}\/(attachedTemplate|oleObject|frame|subDocument|externalLinkPath)["']/ nocase
+        $type_first = /<Relationship\s[^>]{0,400}\/(attachedTemplate|oleObject|frame|subDocument|webSettings|externalLinkPath)["'][^>]{0,400}\bTarget\s{0,2}=\s{0,2}["'](https?:|ftp:|mhtml:|file:\/{2,5}[a-z0-9.\-]{2,80}\/|file:\/{0,5}\\\\|\\\\)/ nocase
+        $target_first = /<Relationship\s[^>]{0,400}\bTarget\s{0,2}=\s{0,2}["'](https?:|ftp:|mhtml:|file:\/{2,5}[a-z0-9.\-]{2,80}\/|file:\/{0,5}\\\\|\\\\)[^>]{0,600}\/(attachedTemplate|oleObject|frame|subDocument|externalLinkPath)["']/ nocase
         $external = /\bTargetMode\s{0,2}=\s{0,2}["']External["']/ nocase
 
     condition:

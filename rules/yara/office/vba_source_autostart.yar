@@ -17,6 +17,7 @@ rule vba_source_autostart
         aspect = "info"
         attack = "T1204.002, T1059.005"
         false_positives = "Source of business macros that start other programs"
+        false_positives_zh = "启动其他程序的业务宏的源代码"
         response_zh = "不要打开该文档；查明来源邮件和收件人并撤回；询问是否有人启用过宏，对打开过它的主机隔离检查。"
         response_en = "Do not open the document; find the mail that brought it and everybody who got it, and recall it; ask who opened it or allowed its macros, and isolate and examine those hosts"
         reference = "https://attack.mitre.org/techniques/T1204/002/"

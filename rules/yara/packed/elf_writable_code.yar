@@ -18,6 +18,7 @@ rule elf_writable_code
         aspect = "info"
         attack = "T1027.002, T1620"
         false_positives = "Unpacked firmware of embedded devices; very small programs for demonstration"
+        false_positives_zh = "解包后的嵌入式设备固件；用于演示的极小程序"
         response_zh = "核对该程序的来源和签名；无法证实来源的，隔离主机，保留样本，在离线环境中分析后再决定处置。"
         response_en = "Check where the program comes from and whether it is signed; if that cannot be proved, isolate the host, keep the file and have it analysed off the network before deciding"
         reference = "https://attack.mitre.org/techniques/T1027/002/"

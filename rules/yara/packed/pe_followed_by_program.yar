@@ -17,6 +17,7 @@ rule pe_followed_by_program
         aspect = "info"
         attack = "T1027.009, T1036"
         false_positives = "Installers and tools that carry a helper program behind themselves"
+        false_positives_zh = "在自身之后附带辅助程序的安装程序和工具"
         response_zh = "核对该程序的来源和签名；无法证实来源的，隔离主机，保留样本，在离线环境中分析后再决定处置。"
         response_en = "Check where the program comes from and whether it is signed; if that cannot be proved, isolate the host, keep the file and have it analysed off the network before deciding"
         reference = "https://attack.mitre.org/techniques/T1027/009/"

@@ -20,6 +20,7 @@ rule pe_tiny_imports
         aspect = "info"
         attack = "T1027.007, T1027.002"
         false_positives = "Packed commercial programs; stubs of installers"
+        false_positives_zh = "加壳的商业程序；安装程序的引导部分"
         response_zh = "核对该程序的来源和签名；无法证实来源的，隔离主机，保留样本，在离线环境中分析后再决定处置。"
         response_en = "Check where the program comes from and whether it is signed; if that cannot be proved, isolate the host, keep the file and have it analysed off the network before deciding"
         reference = "https://attack.mitre.org/techniques/T1027/007/"

@@ -17,6 +17,7 @@ rule cron_download_run
         aspect = "info"
         attack = "T1053.003, T1105"
         false_positives = "Self-updating scripts of administrators; installers of agents that fetch themselves anew"
+        false_positives_zh = "管理员编写的自动更新脚本；重新下载自身的代理安装程序"
         response_zh = "停用该启动项并保留副本；查明写入时间和帐户；检查同一时间修改的其它文件、任务和密钥，从匹配前的干净快照恢复。"
         response_en = "Disable the entry and keep a copy; find out when and by which account it was written; check what else changed at that time, then restore from an older, clean snapshot"
         reference = "https://attack.mitre.org/techniques/T1053/003/"
@@ -26,6 +27,7 @@ rule cron_download_run
         $download = /(@(reboot|hourly|daily|weekly|monthly|yearly|annually|midnight)|[0-9*][0-9*,\/-]{0,24}([ \t]{1,8}[0-9*][0-9*,\/-]{0,24}){2}([ \t]{1,8}[0-9a-z*][0-9a-z*,\/-]{0,24}){2})[ \t]{1,8}[^\r\n]{0,200}\b(curl|wget|fetch|lwp-download)\s[^\r\n]{4,400}(\|\s{0,4}(sudo\s{1,4}|nohup\s{1,4}|exec\s{1,4})?(\/[a-z\/]{1,16}\/)?(env\s{1,4})?((ba|z|k|da|a)?sh|python[0-9.]{0,4}|perl|php|ruby)\b|[;&]\s{0,4}(sudo\s{1,4}|nohup\s{1,4})?(chmod\s|(\/bin\/)?(ba|da|z)?sh\s|\.\/|\/(tmp|var\/tmp|dev\/shm)\/))/ nocase
         $substituted = /(@(reboot|hourly|daily|weekly|monthly|yearly|annually|midnight)|[0-9*][0-9*,\/-]{0,24}([ \t]{1,8}[0-9*][0-9*,\/-]{0,24}){2}([ \t]{1,8}[0-9a-z*][0-9a-z*,\/-]{0,24}){2})[ \t]{1,8}[^\r\n]{0,200}((ba|z|k|da)?sh|eval|source|python[0-9.]{0,4})\s[^\r\n]{0,16}(<\(|\$\(|`)\s{0,4}(curl|wget|fetch)\s/ nocase
         $decoded = /(@(reboot|hourly|daily|weekly|monthly|yearly|annually|midnight)|[0-9*][0-9*,\/-]{0,24}([ \t]{1,8}[0-9*][0-9*,\/-]{0,24}){2}([ \t]{1,8}[0-9a-z*][0-9a-z*,\/-]{0,24}){2})[ \t]{1,8}[^\r\n]{0,400}\bbase64\s{1,4}(-d|-D|--decode)[^\r\n]{0,60}\|\s{0,4}(sudo\s{1,4}|nohup\s{1,4}|exec\s{1,4})?(\/[a-z\/]{1,16}\/)?(env\s{1,4})?((ba|z|k|da|a)?sh|python[0-9.]{0,4}|perl|php|ruby)\b/ nocase
+        $evaluated = /(@(reboot|hourly|daily|weekly|monthly|yearly|annually|midnight)|[0-9*][0-9*,\/-]{0,24}([ \t]{1,8}[0-9*][0-9*,\/-]{0,24}){2}([ \t]{1,8}[0-9a-z*][0-9a-z*,\/-]{0,24}){2})[ \t]{1,8}[^\r\n]{0,80}\b(python[0-9.]{0,4}|perl|php|ruby)\s[^\r\n]{1,200}\b(exec|eval)\b[^\r\n]{0,40}(\burlopen|requests\.get|file_get_contents|URI\.open|Net::HTTP|\bget)\b[^\r\n]{0,40}(https?|ftp):\/\// nocase
 
     condition:
         filesize < 1MB and any of them

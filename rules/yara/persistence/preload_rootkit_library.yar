@@ -18,6 +18,7 @@ rule preload_rootkit_library
         aspect = "info"
         attack = "T1014, T1574.006"
         false_positives = "Auditing and sandbox libraries that are preloaded on purpose"
+        false_positives_zh = "有意预加载的审计库和沙箱库"
         response_zh = "停用该启动项并保留副本；查明写入时间和帐户；检查同一时间修改的其它文件、任务和密钥，从匹配前的干净快照恢复。"
         response_en = "Disable the entry and keep a copy; find out when and by which account it was written; check what else changed at that time, then restore from an older, clean snapshot"
         reference = "https://attack.mitre.org/techniques/T1014/"

@@ -17,6 +17,7 @@ rule systemd_unit_planted
         aspect = "info"
         attack = "T1543.002"
         false_positives = "Services of developers that run out of a temporary directory; test units"
+        false_positives_zh = "开发人员从临时目录运行的服务；测试用单元"
         response_zh = "停用该启动项并保留副本；查明写入时间和帐户；检查同一时间修改的其它文件、任务和密钥，从匹配前的干净快照恢复。"
         response_en = "Disable the entry and keep a copy; find out when and by which account it was written; check what else changed at that time, then restore from an older, clean snapshot"
         reference = "https://attack.mitre.org/techniques/T1543/002/"

@@ -11,7 +11,6 @@ rule powershell_encoded_download
         title_en = "Encoded PowerShell command that downloads"
         description_zh = "带编码命令的 PowerShell 命令行，解码后从网络下载内容"
         description = "A PowerShell command line with an encoded command that, decoded, downloads from the network"
-        description_zh = "带有编码命令的 PowerShell 命令行，解码后从网络下载内容"
         author = "secwatch"
         date = "2026-11-23"
         version = "1.0"

@@ -17,6 +17,7 @@ rule powershell_protection_disabled
         aspect = "info"
         attack = "T1562.001"
         false_positives = "Image building scripts that set Defender up; detection rules that quote the commands"
+        false_positives_zh = "设置 Defender 的镜像制作脚本；引用这些命令的检测规则"
         response_zh = "读出该命令的下载地址或连接对象，在流量记录中查找并封禁；隔离运行过它的主机，检查计划任务、启动项和 PowerShell 日志。"
         response_en = "Read the addresses it loads from or connects to, find them in the traffic records and block them; isolate the host that ran it and check its scheduled tasks, autostart entries and PowerShell logs"
         reference = "https://attack.mitre.org/techniques/T1562/001/"
@@ -25,6 +26,9 @@ rule powershell_protection_disabled
     strings:
         $type = /(amsiutils|['"]am['"]?\s{0,2}\+\s{0,2}['"]siutils)/ nocase ascii wide
         $flag = /(amsiinitfailed|amsisession|amsicontext|['"]amsi['"]\s{0,2}\+\s{0,2}['"]initfailed)/ nocase ascii wide
+        $flag_named = "amsiinitfailed" nocase ascii wide
+        $flag_taken = /\bgetfield\s{0,2}\(/ nocase ascii wide
+        $flag_set = /\bsetvalue\s{0,2}\(/ nocase ascii wide
         $reflection = /(\bgetfield\b|\bsetvalue\b|\.assembly\.gettype)/ nocase ascii wide
         $function = /amsi(scanbuffer|scanstring|opensession|initialize)\b/ nocase ascii wide
         $unprotect = /(virtualprotect|writeprocessmemory|ntprotectvirtualmemory)/ nocase ascii wide
@@ -37,6 +41,7 @@ rule powershell_protection_disabled
         filesize < 4MB and uint16(0) != 0x5A4D and
         (
             ($type and $flag and $reflection) or
+            ($flag_named and $flag_taken and $flag_set) or
             ($function and $unprotect and $copy and $powershell) or
             #preference >= 2 or $preferences
         )

@@ -17,6 +17,7 @@ rule powershell_reverse_shell
         aspect = "info"
         attack = "T1059.001, T1571"
         false_positives = "Teaching material; remote support scripts of one's own making"
+        false_positives_zh = "教学材料；自行编写的远程支持脚本"
         response_zh = "读出该命令的下载地址或连接对象，在流量记录中查找并封禁；隔离运行过它的主机，检查计划任务、启动项和 PowerShell 日志。"
         response_en = "Read the addresses it loads from or connects to, find them in the traffic records and block them; isolate the host that ran it and check its scheduled tasks, autostart entries and PowerShell logs"
         reference = "https://attack.mitre.org/techniques/T1059/001/"

@@ -17,6 +17,7 @@ rule ransom_onion_portal
         aspect = "info"
         attack = "T1486, T1657"
         false_positives = "Lists of onion services; pages of newspapers that accept documents over Tor"
+        false_positives_zh = "onion 服务列表；经 Tor 接收文件的报社页面"
         response_zh = "立即断开该主机和同网段文件服务器的网络，不要关机；核实备份未被触及并冻结快照；保留样本，报告公安机关和网信部门，从匹配前的干净快照恢复。"
         response_en = "Cut the host and the file servers around it off the network, but do not switch them off; make sure that the backups are untouched and freeze the snapshots; keep the file, report to police and authority, restore from an older, clean snapshot"
         reference = "https://attack.mitre.org/techniques/T1486/"
@@ -24,8 +25,8 @@ rule ransom_onion_portal
 
     strings:
         $tor = /(\btor[ -]{0,2}browser|torproject\.org)/ nocase ascii wide
-        $portal_after = /[a-z2-7]{56}\.onion[\x09-\xff]{0,600}\b((personal|unique|your|client|victim|chat|company|access|decryption|login)\s{0,3}([a-z]{2,12}\s{0,3})?(id|key|code|token|login|password|identifier)\b|negotiat|pay(ment)?\b|chat\b|ransom)/ nocase
-        $portal_before = /\b((personal|unique|your|client|victim|chat|company|access|decryption|login)\s{0,3}([a-z]{2,12}\s{0,3})?(id|key|code|token|login|password|identifier)\b|negotiat|pay(ment)?\b|chat\b|ransom)[\x09-\xff]{0,600}[^a-z2-7][a-z2-7]{56}\.onion/ nocase
+        $portal_after = /[a-z2-7]{56}\.onion[\x00-\xff]{0,600}\b((personal|unique|your|client|victim|chat|company|access|decryption|login)\s{0,3}([a-z]{2,12}\s{0,3})?(id|key|code|token|login|password|identifier)\b|(login|password|passcode)\s{0,2}:\s{0,2}[a-z0-9]|negotiat|pay(ment)?\b|chat\b|ransom)/ nocase
+        $portal_before = /\b((personal|unique|your|client|victim|chat|company|access|decryption|login)\s{0,3}([a-z]{2,12}\s{0,3})?(id|key|code|token|login|password|identifier)\b|(login|password|passcode)\s{0,2}:\s{0,2}[a-z0-9]|negotiat|pay(ment)?\b|chat\b|ransom)[\x00-\xff]{0,600}[^a-z2-7][a-z2-7]{56}\.onion/ nocase
         $portal_wide = /([a-z2-7]\x00){56}\.\x00o\x00n\x00i\x00o\x00n\x00/
         $word_wide = /\b((personal|unique|your|client|victim|company|access|decryption)\s{0,3}(id|key|code|token|login|password|identifier)\b|negotiat|payment\b|ransom)/ nocase wide
 

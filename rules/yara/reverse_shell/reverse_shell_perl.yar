@@ -17,6 +17,7 @@ rule reverse_shell_perl
         aspect = "info"
         attack = "T1059"
         false_positives = "Teaching material; old network servers in Perl that listen instead of connecting"
+        false_positives_zh = "教学材料；监听而不是主动连接的旧 Perl 网络服务程序"
         response_zh = "在流量记录中查找该地址的连接并封禁；隔离主机，保留内存和进程信息；查明文件由何人写入，检查持久化项目。"
         response_en = "Find connections to its address in the traffic records and block it; isolate the host and keep its memory and process list; find out who wrote the file and check what else starts by itself"
         reference = "https://attack.mitre.org/techniques/T1059/"
@@ -24,7 +25,7 @@ rule reverse_shell_perl
 
     strings:
         $socket = /(\bIO::Socket(::INET6?|::SSL)?\b|\buse\s{1,4}Socket\b|\bsocket\s{0,2}\(\s{0,2}\*?\$?[a-z_]{1,16}\s{0,2},\s{0,2}(PF|AF)_INET)/ nocase
-        $client = /(\bPeerAddr|\bPeerHost|\bconnect\s{0,2}\(\s{0,2}[\*\$]?[a-z_]{1,16}\s{0,2},|INET6?(->|::)new\s{0,2}\(\s{0,2}["'$])/ nocase
+        $client = /(\bPeerAddr|\bPeerHost|\bconnect\s{0,2}\(\s{0,2}[\*\$]?[a-z_]{1,16}\s{0,2},|(INET6?(->|::)new|new\s{1,4}IO::Socket::INET6?)\s{0,2}\(\s{0,2}["'$])/ nocase
         $reopened = /\bopen\s{0,2}\(?\s{0,2}\*?(STDIN|STDOUT|STDERR)\s{0,2},\s{0,2}["'][<>+]{1,3}&/
         $fdopen = /(STDIN|STDOUT|\$~)\s{0,2}->\s{0,2}fdopen\s{0,2}\(/
         $shell = /\b(exec|system)\b\s{0,2}[({]?\s{0,2}["'{]?[^"'\r\n;]{0,16}(\/(ba|z|k|da|a|c)?sh\b|cmd\.exe|\$SHELL|\$shell)/

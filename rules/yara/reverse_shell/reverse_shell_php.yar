@@ -17,6 +17,7 @@ rule reverse_shell_php
         aspect = "info"
         attack = "T1505.003, T1059"
         false_positives = "Teaching material; terminal consoles written in PHP"
+        false_positives_zh = "教学材料；用 PHP 编写的终端控制台"
         response_zh = "在流量记录中查找该地址的连接并封禁；隔离主机，保留内存和进程信息；查明文件由何人写入，检查持久化项目。"
         response_en = "Find connections to its address in the traffic records and block it; isolate the host and keep its memory and process list; find out who wrote the file and check what else starts by itself"
         reference = "https://attack.mitre.org/techniques/T1505/003/"

@@ -17,6 +17,7 @@ rule reverse_shell_python
         aspect = "info"
         attack = "T1059.006"
         false_positives = "Teaching material; servers of one's own making that start programs for a connection"
+        false_positives_zh = "教学材料；为每个连接启动程序的自制服务程序"
         response_zh = "在流量记录中查找该地址的连接并封禁；隔离主机，保留内存和进程信息；查明文件由何人写入，检查持久化项目。"
         response_en = "Find connections to its address in the traffic records and block it; isolate the host and keep its memory and process list; find out who wrote the file and check what else starts by itself"
         reference = "https://attack.mitre.org/techniques/T1059/006/"
@@ -31,10 +32,11 @@ rule reverse_shell_python
         $duplicated = /\bdup2\s{0,2}\(\s{0,4}[a-z_][a-z_0-9.]{0,32}(\.fileno\s{0,2}\(\s{0,2}\))?\s{0,4},\s{0,4}([0-2a-z]|sys\.)/ nocase
         $fileno = /\.fileno\s{0,2}\(\s{0,2}\)/
         $given = /\bstd(in|out)\s{0,2}=\s{0,2}[a-z_][a-z_0-9.]{0,24}(\.(fileno|makefile)\s{0,2}\([^)\r\n]{0,12}\))?\s{0,4},[^\r\n]{0,60}\bstd(in|out|err)\s{0,2}=/ nocase
+        $given_plainly = /\bstd(in|out)\s{0,2}=\s{0,2}[a-z_][a-z_0-9]{0,24}\s{0,4},\s{0,8}std(in|out|err)\s{0,2}=\s{0,2}[a-z_][a-z_0-9]{0,24}\s{0,4}[,)]/
         $shell_spawned = /\bpty\s{0,2}\.\s{0,2}spawn\s{0,2}\(/
         $shell_started = /\b(call|Popen|run|system|execl[pe]{0,2}|execv[pe]{0,2}|check_output|spawn[lv][pe]{0,2})\s{0,2}\(\s{0,4}[\[(]?\s{0,4}["']{1,3}(\/(usr\/)?bin\/(env\s)?)?(ba|z|k|da|a)?sh\b/
         $shell_windows = /\b(call|Popen|run|system)\s{0,2}\(\s{0,4}[\[(]?\s{0,4}["']{1,3}(cmd|powershell)(\.exe)?\b/
 
     condition:
-        filesize < 256KB and any of ($connect_*) and $socket and $fileno and any of ($duplicated, $given) and any of ($shell_*)
+        filesize < 256KB and any of ($connect_*) and $socket and ($given_plainly or ($fileno and any of ($duplicated, $given))) and any of ($shell_*)
 }

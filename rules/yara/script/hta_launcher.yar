@@ -17,6 +17,7 @@ rule hta_launcher
         aspect = "info"
         attack = "T1218.005, T1204.002"
         false_positives = "Small administration tools written as HTML applications"
+        false_positives_zh = "写成 HTML 应用的小型管理工具"
         response_zh = "不要运行；查明来源邮件或网址并封禁；在流量记录中查找其下载地址，隔离运行过它的主机。"
         response_en = "Do not run it; find the mail or address it came from and block it; find its download address in the traffic records and isolate the hosts that ran it"
         reference = "https://attack.mitre.org/techniques/T1218/005/"
@@ -24,6 +25,7 @@ rule hta_launcher
 
     strings:
         $page = /<(html|script|hta:application|head|body)[\s>]/ nocase ascii wide
+        $wsf = /<(job|package)[\s>]/ nocase ascii wide  // a script of Windows Script Host is no page
         $start_shell = /\b(activexobject|createobject)\s{0,4}\(\s{0,4}["'](wscript\.shell|shell\.application)["']/ nocase ascii wide
         $start_process = /win32_process\b/ nocase ascii wide
         $run = /\.\s{0,2}(run|exec|shellexecute|create)\b\s{0,2}[("' ]/ nocase ascii wide
@@ -36,5 +38,5 @@ rule hta_launcher
         $hide_execute = /\.\s{0,2}shellexecute\b[^\r\n]{1,400},\s{0,2}0\s{0,2}([,);\r\n:]|$)/ nocase ascii wide
 
     condition:
-        filesize < 4MB and uint16(0) != 0x5A4D and $page and any of ($start_*) and $run and any of ($hide_*)
+        filesize < 4MB and uint16(0) != 0x5A4D and $page and not $wsf in (0 .. 512) and any of ($start_*) and $run and any of ($hide_*)
 }

@@ -17,6 +17,7 @@ rule windows_tool_download
         aspect = "info"
         attack = "T1218, T1105, T1140"
         false_positives = "Detection rules that quote the commands; installation by msiexec from an internal web server in quiet mode"
+        false_positives_zh = "引用这些命令的检测规则；用 msiexec 从内部网站静默安装软件"
         response_zh = "不要运行；查明来源邮件或网址并封禁；在流量记录中查找其下载地址，隔离运行过它的主机。"
         response_en = "Do not run it; find the mail or address it came from and block it; find its download address in the traffic records and isolate the hosts that ran it"
         reference = "https://attack.mitre.org/techniques/T1218/"
@@ -24,7 +25,8 @@ rule windows_tool_download
 
     strings:
         $certutil = /\bcertutil(\.exe)?["']?\s[^\r\n\x00]{0,80}[\-\/](urlcache|verifyctl|url)\b[^\r\n\x00]{0,100}(https?|ftp):\/\// nocase ascii wide
-        $decoded = /\bcertutil(\.exe)?["']?\s[^\r\n\x00]{0,40}[\-\/]decode(hex)?\s[^\r\n\x00]{1,200}(\.exe|\.dll|\.bat|\.cmd|\.js|\.vbs|\.hta|\.ps1|\.scr|\.msi)\b[^\x00]{1,200}\b(start|rundll32|regsvr32|call|powershell|wscript|cscript|mshta|cmd|msiexec)\b/ nocase
+        $decoded = /\bcertutil(\.exe)?["']?\s[^\r\n\x00]{0,40}[\-\/]decode(hex)?\s[^\r\n\x00]{1,200}(\.exe|\.dll|\.bat|\.cmd|\.js|\.vbs|\.hta|\.ps1|\.scr|\.msi)\b[^\x00]{1,200}\b(start|rundll32|regsvr32|call|powershell|wscript|cscript|mshta|cmd|msiexec)\b/ nocase ascii wide
+        $decoded_run = /\bcertutil(\.exe)?["']?\s[^\r\n\x00]{0,40}[\-\/]decode(hex)?\s[^\r\n\x00]{1,200}\.(exe|bat|cmd|scr|js|vbs|hta|msi)\b[^\r\n\x00&]{0,40}(&{1,2}|\r?\n)\s{0,8}["']?[^\s&"'\x00]{1,100}\.(exe|bat|cmd|scr|js|vbs|hta|msi)\b/ nocase ascii wide
         $bits = /\bbitsadmin(\.exe)?["']?\s[^\r\n\x00]{0,80}\/(transfer|addfile)\b[^\r\n\x00]{0,160}(https?|ftp):\/\// nocase ascii wide
         $mshta = /\bmshta(\.exe)?["']?\s{1,8}["']?(https?:|javascript:|vbscript:|about:|\\\\)/ nocase ascii wide
         $regsvr = /\bregsvr32(\.exe)?["']?\s[^\r\n\x00]{0,80}\/i:\s{0,2}["']?(https?|ftp):\/\// nocase ascii wide

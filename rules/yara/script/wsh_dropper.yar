@@ -17,6 +17,7 @@ rule wsh_dropper
         aspect = "info"
         attack = "T1059.005, T1059.007, T1105"
         false_positives = "Logon scripts of administrators that fetch and install software"
+        false_positives_zh = "管理员用于下载并安装软件的登录脚本"
         response_zh = "不要运行；查明来源邮件或网址并封禁；在流量记录中查找其下载地址，隔离运行过它的主机。"
         response_en = "Do not run it; find the mail or address it came from and block it; find its download address in the traffic records and isolate the hosts that ran it"
         reference = "https://attack.mitre.org/techniques/T1059/005/"

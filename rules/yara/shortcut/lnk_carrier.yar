@@ -17,6 +17,7 @@ rule lnk_carrier
         aspect = "info"
         attack = "T1027.009, T1204.002"
         false_positives = "None known: a shortcut has no room for files"
+        false_positives_zh = "未发现：快捷方式没有存放文件的位置"
         response_zh = "不要双击；查明该快捷方式来自哪封邮件、压缩包或移动介质；隔离打开过它的主机，检查其启动的进程和下载的文件。"
         response_en = "Do not open it; find the mail, archive or removable medium it came with; isolate the hosts that opened it and check what they started and downloaded"
         reference = "https://attack.mitre.org/techniques/T1027/009/"
@@ -24,6 +25,7 @@ rule lnk_carrier
 
     strings:
         $program = "This program cannot be run in DOS mode"
+        $program_header = { 50 45 00 00 (4C 01 | 64 86 | 64 AA) ?? 00 }
         $pdf = /%PDF-[12]\.\d/
         $ole = { D0 CF 11 E0 A1 B1 1A E1 }
         $zip = { 50 4B 03 04 ?? 00 ?? ?? (00 | 08) 00 }

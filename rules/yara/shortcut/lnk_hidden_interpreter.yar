@@ -17,6 +17,7 @@ rule lnk_hidden_interpreter
         aspect = "info"
         attack = "T1204.002, T1547.009"
         false_positives = "Shortcuts of administrators to scripts; installers that put a page on the desktop"
+        false_positives_zh = "管理员指向脚本的快捷方式；在桌面放置网页的安装程序"
         response_zh = "不要双击；查明该快捷方式来自哪封邮件、压缩包或移动介质；隔离打开过它的主机，检查其启动的进程和下载的文件。"
         response_en = "Do not open it; find the mail, archive or removable medium it came with; isolate the hosts that opened it and check what they started and downloaded"
         reference = "https://attack.mitre.org/techniques/T1204/002/"
@@ -34,5 +35,9 @@ rule lnk_hidden_interpreter
         $chained = /(\/c |\/k |\/c"|\/k")[^\x0d\x0a]{0,200}[^^][&|]/ nocase ascii wide
 
     condition:
-        uint32(0) == 0x0000004C and uint32(4) == 0x00021401 and filesize < 32MB and $interpreter and any of ($hidden, $encoded_*, $evaluated, $address, $temporary, $chained)
+        uint32(0) == 0x0000004C and uint32(4) == 0x00021401 and filesize < 32MB and $interpreter and
+        (
+            uint32(60) == 7 or  // the header's ShowCommand: minimised
+            any of ($hidden, $encoded_*, $evaluated, $address, $temporary, $chained)
+        )
 }

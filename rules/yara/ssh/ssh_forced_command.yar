@@ -18,6 +18,7 @@ rule ssh_forced_command
         aspect = "info"
         attack = "T1098.004"
         false_positives = "Forced commands of administrators that call inline code"
+        false_positives_zh = "管理员设置的、调用内联代码的强制命令"
         response_zh = "核对该密钥的所有者；无人认领则删除密钥，查看登录日志中它的使用记录，并检查其它主机上是否有同一密钥。"
         response_en = "Ask whose key it is; if nobody's, remove it, look in the login records for its use, and search other hosts for the same key"
         reference = "https://attack.mitre.org/techniques/T1098/004/"

@@ -17,6 +17,7 @@ rule ssh_key_planted
         aspect = "info"
         attack = "T1098.004"
         false_positives = "Set-up scripts of administrators and of virtual machine images"
+        false_positives_zh = "管理员和虚拟机镜像的初始化脚本"
         response_zh = "核对该密钥的所有者；无人认领则删除密钥，查看登录日志中它的使用记录，并检查其它主机上是否有同一密钥。"
         response_en = "Ask whose key it is; if nobody's, remove it, look in the login records for its use, and search other hosts for the same key"
         reference = "https://attack.mitre.org/techniques/T1098/004/"

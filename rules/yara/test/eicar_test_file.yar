@@ -11,7 +11,6 @@ rule eicar_test_file
         title_en = "EICAR anti-virus test file"
         description_zh = "各家反病毒软件约定都要报告的无害文件；用来证明扫描有效"
         description = "The harmless file that every virus scanner agrees to detect; it proves that scanning works"
-        description_zh = "所有查毒软件约定检出的无害文件，用以证明扫描有效"
         author = "secwatch"
         date = "2026-11-23"
         version = "1.0"

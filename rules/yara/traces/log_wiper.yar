@@ -17,6 +17,7 @@ rule log_wiper
         aspect = "info"
         attack = "T1070.002, T1070.003, T1070.001"
         false_positives = "Scripts that prepare images of virtual machines clean up the same places"
+        false_positives_zh = "制作虚拟机镜像的脚本会清理同样的位置"
         response_zh = "从日志服务器或备份取回被清除的日志；查明脚本由何人何时运行；在此之前的时间段查找入侵痕迹。"
         response_en = "Get the erased logs from the log server or a backup; find out who ran it and when; search the time before it for the intrusion it hides"
         reference = "https://attack.mitre.org/techniques/T1070/002/"

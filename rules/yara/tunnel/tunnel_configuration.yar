@@ -17,6 +17,7 @@ rule tunnel_configuration
         aspect = "info"
         attack = "T1572, T1090"
         false_positives = "Tunnels that a department runs with approval"
+        false_positives_zh = "部门经批准运行的隧道"
         response_zh = "确认是否经批准部署；若不是，结束进程，在边界封禁其服务器地址，检查经隧道访问过的内部主机。"
         response_en = "Find out whether it was approved; if not, end it, block its server at the border and check the internal hosts that were reached through it"
         reference = "https://attack.mitre.org/techniques/T1572/"

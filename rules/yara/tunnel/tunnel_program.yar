@@ -17,6 +17,7 @@ rule tunnel_program
         aspect = "info"
         attack = "T1572, T1090"
         false_positives = "Tunnels that a department runs with approval"
+        false_positives_zh = "部门经批准运行的隧道"
         response_zh = "确认是否经批准部署；若不是，结束进程，在边界封禁其服务器地址，检查经隧道访问过的内部主机。"
         response_en = "Find out whether it was approved; if not, end it, block its server at the border and check the internal hosts that were reached through it"
         reference = "https://attack.mitre.org/techniques/T1572/"
@@ -27,15 +28,16 @@ rule tunnel_program
         $path_2 = "github.com/jpillora/chisel/"
         $path_3 = "ehang.io/nps/"
         $path_4 = /github\.com\/nicocha30\/ligolo(-ng)?\//
-        $path_5 = /github\.com\/(go-gost|ginuerzh)\/[a-z]{1,12}\//
+        $path_5 = /github\.com\/(go-gost|ginuerzh)\/[a-z]{1,12}[\/.]/
         $path_6 = "github.com/esrrhs/pingtunnel"
         $path_7 = "github.com/rapiz1/rathole"
         $path_8 = /rathole[-\/][0-9.\/a-z-]{0,24}src\/(client|server)\.rs/
         $path_9 = /github\.com\/(Dliv3\/Venom|ph4ntonn\/Stowaway|FunnyWolf\/pystinger|sensepost\/reGeorg|zema1\/suo5|xtaci\/kcptun|inconshreveable\/ngrok)/
         $path_10 = /golang\.ngrok\.com\/ngrok/
         $path_11 = /github\.com\/(yisier|cnlh|djylb)\/nps\//
+        $path_12 = /\brathole::[a-z_]{3,20}/
 
     condition:
         (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D) and filesize < 64MB and
-        #path_1 + #path_2 + #path_3 + #path_4 + #path_5 + #path_6 + #path_7 + #path_8 + #path_9 + #path_10 + #path_11 >= 3
+        #path_1 + #path_2 + #path_3 + #path_4 + #path_5 + #path_6 + #path_7 + #path_8 + #path_9 + #path_10 + #path_11 + #path_12 >= 3
 }

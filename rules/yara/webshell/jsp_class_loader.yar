@@ -17,6 +17,7 @@ rule jsp_class_loader
         aspect = "info"
         attack = "T1505.003, T1620"
         false_positives = "None known in pages; class loaders belong into libraries, which are not meant"
+        false_positives_zh = "页面中未发现；类加载器应在程序库中，而本规则不针对程序库"
         response_zh = "立即隔离该网站主机并保留样本与访问日志；按文件时间查找首次访问者和其它后门；从匹配前的干净快照恢复网站目录，修补漏洞后再上线。"
         response_en = "Isolate the web server, keep the file and the access logs; look for its first visitor and for other shells around the file's time; restore the site from an older, clean snapshot, close the hole, then go online again"
         reference = "https://attack.mitre.org/techniques/T1505/003/"

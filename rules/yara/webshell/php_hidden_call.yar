@@ -18,6 +18,7 @@ rule php_hidden_call
         aspect = "info"
         attack = "T1505.003, T1027.010"
         false_positives = "Obfuscated commercial plugins; teaching material on web security"
+        false_positives_zh = "混淆过的商业插件；网络安全教学材料"
         response_zh = "立即隔离该网站主机并保留样本与访问日志；按文件时间查找首次访问者和其它后门；从匹配前的干净快照恢复网站目录，修补漏洞后再上线。"
         response_en = "Isolate the web server, keep the file and the access logs; look for its first visitor and for other shells around the file's time; restore the site from an older, clean snapshot, close the hole, then go online again"
         reference = "https://attack.mitre.org/techniques/T1505/003/"
@@ -36,9 +37,11 @@ rule php_hidden_call
         // $f = str_rot13("..."); $f = implode("", ["a", ...]); $f = "..." ^ "...";
         $decoded = /=\s{0,4}@?(str_rot13|strrev|base64_decode|hex2bin|rawurldecode|urldecode|pack|convert_uudecode|str_replace|implode|join|substr|strtr|gzinflate)\s{0,4}\(\s{0,4}(["'\[]|array\s{0,4}\()[^\x00]{0,800}\$[a-z_][a-z0-9_]{0,31}(\[[^\]\r\n]{1,32}\]){0,2}\s{0,4}\(\s{0,4}@?([a-z0-9_]{1,24}\s{0,4}\(\s{0,4}@?){0,3}\$_(GET|POST|REQUEST|COOKIE|SERVER)\b/ nocase
         $xored = /["']\s{0,4}\^\s{0,4}["'][^\x00]{0,800}\$[a-z_][a-z0-9_]{0,31}(\[[^\]\r\n]{1,32}\]){0,2}\s{0,4}\(\s{0,4}@?([a-z0-9_]{1,24}\s{0,4}\(\s{0,4}@?){0,3}\$_(GET|POST|REQUEST|COOKIE|SERVER)\b/ nocase
+        // $a = "as"; $b = "sert"; $f = $a . $b;
+        $variables = /["'][a-z_0-9]{1,10}["']\s{0,4};\s{0,8}\$[a-z_0-9]{1,24}\s{0,4}=\s{0,4}["'][a-z_0-9]{1,10}["']\s{0,4};[^\x00]{0,200}=\s{0,4}\$[a-z_0-9]{1,24}(\s{0,4}\.\s{0,4}\$[a-z_0-9]{1,24}){1,10}\s{0,4};[^\x00]{0,300}\$[a-z_][a-z0-9_]{0,31}(\[[^\]\r\n]{1,32}\]){0,2}\s{0,4}\(\s{0,4}@?([a-z0-9_]{1,24}\s{0,4}\(\s{0,4}@?){0,3}\$_(GET|POST|REQUEST|COOKIE|SERVER)\b/ nocase
 
         $php = /<\?(php|=)/ nocase
 
     condition:
-        filesize < 4MB and $php and any of ($pieces, $codes, $escapes, $letters, $decoded, $xored)
+        filesize < 4MB and $php and any of ($pieces, $variables, $codes, $escapes, $letters, $decoded, $xored)
 }

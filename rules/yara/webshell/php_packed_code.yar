@@ -17,6 +17,7 @@ rule php_packed_code
         aspect = "info"
         attack = "T1027, T1505.003"
         false_positives = "Licence-protected commercial PHP products; some page caches"
+        false_positives_zh = "带授权保护的商业 PHP 产品；部分页面缓存"
         response_zh = "立即隔离该网站主机并保留样本与访问日志；按文件时间查找首次访问者和其它后门；从匹配前的干净快照恢复网站目录，修补漏洞后再上线。"
         response_en = "Isolate the web server, keep the file and the access logs; look for its first visitor and for other shells around the file's time; restore the site from an older, clean snapshot, close the hole, then go online again"
         reference = "https://attack.mitre.org/techniques/T1027/"

@@ -10,7 +10,6 @@ rule php_request_evaluated
         title_en = "PHP web shell: runs what the visitor sends"
         description_zh = "把请求参数（无论是否先解码）交给代码执行、命令执行或函数调用的 PHP 代码"
         description = "PHP code that passes a request parameter, decoded or not, to an evaluator, a command or a call"
-        description_zh = "PHP 代码把请求参数（解码与否）交给求值函数、系统命令或函数调用"
         author = "secwatch"
         date = "2026-11-23"
         version = "1.0"
