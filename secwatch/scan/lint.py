@@ -19,7 +19,8 @@ from secwatch.scan.sources import RuleFile
 # What the rules that ship with secwatch say of themselves, and every rule should.
 META = (
     *("title_zh", "title_en", "description", "description_zh", "author", "date", "version", "severity", "confidence"),
-    *("aspect", "attack", "false_positives", "false_positives_zh", "response_zh", "response_en", "reference", "licence"),
+    *("aspect", "attack", "false_positives", "false_positives_zh", "response_zh", "response_en"),
+    *("reference", "licence"),
 )
 # The six aspects of a city's protection (information, network, devices, people, transport, management).
 ASPECTS = ("info", "network", "device", "personnel", "transport", "management")
