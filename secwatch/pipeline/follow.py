@@ -100,13 +100,13 @@ class _Follower:
             self._accounts.flaw(missing, f"{missing} is not there any more; it had not been read to its end")
         while not self._steering.stop():
             waiting = self._unread()
-            # What was left in the middle goes first, whatever has come before it since.
-            waiting.sort(key=lambda item: not self._ledger.goes_on(item))
             if waiting:
+                # What was left in the middle goes first, whatever has come before it since: that is no newer file.
+                item = next(filter(self._ledger.goes_on, waiting), waiting[0])
                 try:
-                    self._read(waiting[0], len(waiting) > 1)
+                    self._read(item, waiting[-1] is not item)
                 except UnreadableInput as error:
-                    self._leave(waiting[0], error)
+                    self._leave(item, error)
                 self._ledger.claims.release()
             elif self._steering.follow:
                 self._wait()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,9 +46,9 @@ def _before_committing(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], An
     monkeypatch.setattr(following._Follower, "_commit", late)
 
 
-def _grow(path: Path, upto: int | None = None) -> None:
-    """Write behind the file what it does not have yet: it stays the same file."""
-    whole = pcap(path.with_name(".whole"), FRAMES[:upto]).read_bytes()
+def _grow(path: Path, since: int = 0, until: int | None = None) -> None:
+    """Write behind the file what it does not have yet of these frames: it stays the same file."""
+    whole = pcap(path.with_name(".whole"), FRAMES[since:until]).read_bytes()
     with path.open("ab") as stream:
         stream.write(whole[stream.tell() :])
 
@@ -95,3 +97,62 @@ def test_a_file_that_takes_the_name_while_the_end_is_recorded_is_read(
     assert city.totals()[0] == len(FRAMES)
     assert [item.result for item in city.read(directory).inputs] == ["known", "known"]
     assert city.totals()[0] == len(FRAMES)
+
+
+class Killed(BaseException):
+    """Ends a run without a chance to record anything more, as SIGKILL does."""
+
+
+def _counted(city: City) -> int:
+    (row,) = city.database.query("SELECT sum(json_extract(counters, '$.packets')) AS packets FROM inputs")
+    return int(row["packets"] or 0)
+
+
+def _follow(city: City, directory: Path, monkeypatch: pytest.MonkeyPatch, watch: Callable[[], None]) -> Any:
+    """Follow a directory until `watch`, which is called again and again, stops or kills it; for 20 s at most."""
+    monkeypatch.setattr(following, "POLL_SECONDS", 0.01)
+    city.stopped, deadline = False, time.monotonic() + 20
+    wait = following._Follower._wait
+
+    def look(self: Any) -> None:
+        watch()
+        city.stopped = city.stopped or time.monotonic() > deadline
+        wait(self)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(following._Follower, "_wait", look)
+        try:
+            return city.read(directory, follow=True)
+        finally:
+            city.stopped = False
+
+
+def test_an_older_file_that_was_packed_meanwhile_is_no_newer_one(
+    city: City, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As logrotate does while no reader is there: the current capture is followed on, whatever lies before it."""
+    current = pcap(directory / "y.pcap", FRAMES[SOME : SOME + 100])
+
+    def kill() -> None:
+        if _counted(city) == SOME + 100:
+            raise Killed
+
+    with pytest.raises(Killed):
+        _follow(city, directory, monkeypatch, kill)
+    older = directory / "x.pcap"
+    (directory / "x.pcap.gz").write_bytes(gzip.compress(older.read_bytes()))
+    older.unlink()
+
+    def write() -> None:
+        if _counted(city) == SOME + 100:
+            _grow(current, SOME, SOME + 200)
+        elif _counted(city) == SOME + 200:
+            _grow(current, SOME)
+        city.stopped = _counted(city) == len(FRAMES)
+
+    summary = _follow(city, directory, monkeypatch, write)
+    assert not summary.incomplete, [item.error for item in summary.inputs]
+    assert _counted(city) == len(FRAMES)
+    assert not city.read(directory).incomplete
+    assert city.totals() == WHOLE
+    assert {item.result for item in city.read(directory).inputs} == {"known"}
