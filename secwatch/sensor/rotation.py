@@ -41,6 +41,7 @@ class Rotation:
     def __init__(self, directory: Path):
         self.directory = directory
         self._known: dict[str, Rotated] = {}
+        self._refused: dict[str, tuple[int, int, int]] = {}  # inode, size and time of change of strangers
         self.strangers: dict[str, str] = {}
         self.unreadable: dict[str, str] = {}
 
@@ -50,7 +51,7 @@ class Rotation:
         try:
             with os.scandir(self.directory) as entries:
                 for entry in entries:
-                    if entry.name.startswith(".") or entry.path in self.strangers:
+                    if entry.name.startswith("."):
                         continue
                     if storable(entry.path) != entry.path:
                         self.unreadable[entry.path] = f"the name of {entry.path} is not UTF-8"
@@ -76,18 +77,19 @@ class Rotation:
         now = (status.st_ino, status.st_size, status.st_mtime_ns)
         if known is not None and (known.inode, known.size, known.changed) == now:
             return known
-        if not status.st_size:
+        if not status.st_size or self._refused.get(entry.path) == now:
             return None
         try:
             time = first_time(entry.path)
         except NotACapture as error:
-            self.strangers[entry.path] = error.message
+            self.strangers[entry.path], self._refused[entry.path] = error.message, now
             return None
         except SecwatchError as error:
             if Path(entry.path).exists():
                 self.unreadable[entry.path] = error.message
             return None
-        self.unreadable.pop(entry.path, None)
+        for kept in (self.unreadable, self.strangers):
+            kept.pop(entry.path, None)
         return None if time is None else Rotated(entry.path, time, *now)
 
 

@@ -33,6 +33,17 @@ def test_order_is_that_of_the_packets(tmp_path: Path) -> None:
     assert [Path(item.path).name for item in rotation.files()][-1] == "b.pcap"
 
 
+@pytest.mark.parametrize("begun", [b"\xd4\xc3\xb2", b"nothing for a sensor\n"])
+def test_what_was_no_capture_is_looked_at_again_when_it_has_changed(tmp_path: Path, begun: bytes) -> None:
+    """Its writer had come as far as three bytes, or another file took its name."""
+    path = tmp_path / "x.pcap"
+    path.write_bytes(begun)
+    rotation = Rotation(tmp_path)
+    assert (rotation.files(), list(rotation.strangers)) == ([], [str(path)])
+    write_scan(path, packets=3)
+    assert ([item.path for item in rotation.files()], rotation.strangers) == ([str(path)], {})
+
+
 def test_bad_files_stop_no_other(tmp_path: Path, workspace: Path, secwatch: Secwatch) -> None:
     directory = tmp_path / "captures"
     rotate(directory, 4)
