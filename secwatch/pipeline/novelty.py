@@ -17,7 +17,7 @@ from secwatch.sensor.content import Content
 from secwatch.sensor.pcapfile import CaptureFile
 from secwatch.sensor.rotation import Rotated
 from secwatch.store import lake as store
-from secwatch.store.follows import Part
+from secwatch.store.follows import Part, recorded
 from secwatch.system.database import Database
 
 # With so many candidates (all pcapng files of one writer begin alike) their times say which it may be.
@@ -93,6 +93,9 @@ def judge(view: View, item: Rotated) -> Verdict:
         names = {part.id: part.path for part in view.parts.values()}
         return Verdict(more_of=names.get(ours[-1].id, "a file that was written over"))
     others = [found for found in begun if found.id in view.stale or found.directory != view.directory]
+    torn = next(filter(None, (_tied(view, found) for found in others if found not in whole)), None)
+    if torn and not view.again:
+        return Verdict(more_of=torn)
     same = {holder.id for holder in holders if holder.whole} | {found.id for found in whole}
     replaces = {*same, *(found.id for found in others), *_abandoned(view, item)}
     counted_to = 0 if same else max((found.last_time for found in others), default=0)
@@ -125,6 +128,16 @@ def _look_at(view: View, item: Rotated) -> tuple[Content | None, Sequence[store.
         return None, (), ()
     content = content_of(item.path, view.key, [found.length for found in similar])
     return content, beginnings(item.path, content, similar), store.holders(view.database, "", content.tag)
+
+
+def _tied(view: View, found: store.KnownContent) -> str | None:
+    """The path of a part of another directory that cannot be replaced alone: what followed it has flows of it."""
+    if not found.directory or found.directory == view.directory:
+        return None
+    for before, after in pairwise(recorded(view.database, found.directory).values()):
+        if before.id == found.id and after.carried:
+            return before.path
+    return None
 
 
 def _abandoned(view: View, item: Rotated) -> Sequence[int]:

@@ -156,3 +156,23 @@ def test_an_older_file_that_was_packed_meanwhile_is_no_newer_one(
     assert not city.read(directory).incomplete
     assert city.totals() == WHOLE
     assert {item.result for item in city.read(directory).inputs} == {"known"}
+
+
+def test_what_grew_after_its_successor_is_not_counted_twice_when_its_directory_is_moved(
+    city: City, directory: Path
+) -> None:
+    """Its flows are among those of the file after it: both are read anew, or neither."""
+    pcap(directory / "y.pcap", FRAMES[SOME + 200 :])
+    city.read(directory)
+    before = city.totals()[0]
+    _grow(directory / "x.pcap", 0, SOME + 200)
+    assert city.read(directory).incomplete
+    moved = directory.rename(directory.with_name("moved"))
+    for _ in range(2):
+        summary = city.read(moved)
+        (flaw,) = (item for item in summary.inputs if item.error)
+        assert flaw.hint == f"secwatch sense read {moved} --again"
+        assert city.totals()[0] == before
+    assert not city.read(moved, again=True).incomplete
+    assert city.totals() == WHOLE
+    assert {item.result for item in city.read(moved).inputs} == {"known"}
