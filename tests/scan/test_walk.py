@@ -20,6 +20,7 @@ from secwatch.scan.scan_walk import scan as scan_walk
 from secwatch.scan.scanner import Limits
 from secwatch.scan.verdicts import Examined, Reason, Tally, Verdict
 from secwatch.scan.walk import MAX_OPEN_ANCESTORS, Policy, Walk
+from tests.conftest import skip_unless_others_can_run
 from tests.scan.conftest import MARKER
 
 Scan = Callable[..., tuple[dict[str, Examined], Tally]]
@@ -122,6 +123,8 @@ def _without_privileges() -> Iterator[Path]:
 
 
 def test_what_may_not_be_read_is_an_error_and_never_clean(book: Callable[..., Rulebook]) -> None:
+    if os.geteuid() == 0:
+        skip_unless_others_can_run()
     made, tally = book(marker="rule marker { condition: false }"), Tally()
     with _without_privileges() as tree:
         (tree / "secret").write_bytes(MARKER)
